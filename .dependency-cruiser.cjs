@@ -1,0 +1,22 @@
+// Imports point down only (docs/adr/0001): core <- api <- kube <- {controllers, gateway, metrics-api} <- local <- cli; worker imports core alone.
+const only = (name, from, allowed) => ({
+  name,
+  severity: 'error',
+  from: { path: `^${from}`, pathNot: '\\.test\\.ts$' },
+  to: { path: '^(src|controllers|test)/', pathNot: `^(${[from, ...allowed].join('|')})` },
+});
+
+module.exports = {
+  forbidden: [
+    only('core-imports-nothing', 'src/core/', []),
+    only('api-imports-core', 'src/api/', ['src/core/']),
+    only('kube-is-a-library', 'src/kube/', ['src/core/']),
+    only('controllers-down-only', 'controllers/', ['src/core/', 'src/api/', 'src/kube/']),
+    only('gateway-down-only', 'src/gateway/', ['src/core/', 'src/api/', 'src/kube/']),
+    only('worker-imports-core', 'src/worker/', ['src/core/']),
+    only('local-down-only', 'src/local/', ['src/core/', 'src/api/', 'src/kube/', 'src/gateway/', 'controllers/']),
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'source-without-tests', severity: 'error', from: { path: '^(src|controllers)/', pathNot: '\\.test\\.ts$' }, to: { path: '^test/|\\.test\\.ts$' } },
+  ],
+  options: { doNotFollow: { path: 'node_modules' }, tsPreCompilationDeps: true, enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'] } },
+};

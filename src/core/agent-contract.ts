@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { replicaPhases } from './phases.ts';
+
+/** Version of the agreement between controller, gateway and worker; `/status` carries it. */
+export const contractVersion = 1;
+
+/** Names of the two ports of a worker container. */
+export const httpPortName = 'http';
+export const managementPortName = 'management';
+export const defaultHttpPort = 8000;
+export const defaultManagementPort = 9090;
+
+/**
+ * What the agent answers on `GET /status` of the management port (DESIGN section 7).
+ * Sizes are bytes; `percent` is 0-100 over the current phase; instants are RFC 3339; `etaSeconds` is null when unknown, never invented.
+ */
+export const agentStatus = z.object({
+  contract: z.literal(contractVersion),
+  phase: z.enum(replicaPhases),
+  percent: z.number().min(0).max(100),
+  bytesDone: z.number().nullable(),
+  bytesTotal: z.number().nullable(),
+  bytesPerSecond: z.number().nullable(),
+  etaSeconds: z.number().nullable(),
+  startedAt: z.string(),
+  lastProgressAt: z.string(),
+  reason: z.string().nullable(),
+  message: z.string().nullable(),
+  model: z.string(),
+  engine: z.string(),
+  /** What the engine really runs on once loaded, for example `CPU` or `CUDA: NVIDIA H100`; null before. */
+  device: z.string().nullable(),
+  inFlight: z.number(),
+  waiting: z.number(),
+  draining: z.boolean(),
+});
+
+export type AgentStatus = z.infer<typeof agentStatus>;

@@ -1,0 +1,30 @@
+/**
+ * Why a replica is not serving: each reason once, with the remedy that people are shown beside it.
+ * Used by the worker's `/status`, by conditions and events, and by the reference docs.
+ */
+export const reasons = {
+  ImagePullFailed: 'Check the image name and the pull secret.',
+  Unschedulable: 'No node has room: check requests, node selector and taints, or add capacity.',
+  SourceUnauthorized: 'The source refused the credentials: check spec.model.secretRef.',
+  SourceNotFound: 'Nothing is at spec.model.source: check the path, the repository and the revision.',
+  SourceRateLimited: 'The source limits requests: wait, or give credentials with a higher limit.',
+  SourceUnreachable: 'The source does not answer: check the network and the address.',
+  SourceUntrusted: 'The certificate of the source is not trusted: check the address or add the CA.',
+  OutOfDisk: 'The disk is full: free space or enlarge spec.cache.size.',
+  ChecksumMismatch: 'The bytes differ from the pinned checksum: fetch the file again or correct spec.model.checksums.',
+  UnsupportedModel: 'The engine cannot run this model: choose another engine.type, file or contextLength.',
+  HostOutOfMemory: 'Not enough memory on the host: raise resources.limits.memory or choose a smaller model.',
+  DeviceOutOfMemory: 'Not enough memory on the device: lower contextLength or maxSequences, or choose a larger device.',
+  KVCacheTooSmall: 'No room for the KV cache: lower contextLength or maxSequences.',
+  DriverIncompatible: 'The driver does not fit the engine: update the driver or choose another image.',
+  DeviceMissing: 'The device asked for is not there: check resources.gpu, the node and the runtime class.',
+  EngineCrashed: 'The engine ended unexpectedly: read the logs of the pod.',
+  EngineWedged: 'The engine stopped producing tokens: it is restarted; read the logs of the pod.',
+  NoProgress: 'Loading made no progress within rollout.noProgressTimeout: read the logs of the pod.',
+} as const satisfies Record<string, string>;
+
+export type FailureReason = keyof typeof reasons;
+
+export function isFailureReason(value: unknown): value is FailureReason {
+  return typeof value === 'string' && Object.hasOwn(reasons, value);
+}
