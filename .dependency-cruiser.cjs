@@ -16,7 +16,16 @@ module.exports = {
     only('worker-imports-core', 'src/worker/', ['src/core/']),
     only('local-down-only', 'src/local/', ['src/core/', 'src/api/', 'src/kube/', 'src/gateway/', 'controllers/']),
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'source-without-tests', severity: 'error', from: { path: '^(src|controllers)/', pathNot: '\\.test\\.ts$' }, to: { path: '^test/|\\.test\\.ts$' } },
+    {
+      name: 'source-without-tests',
+      severity: 'error',
+      from: { path: '^(src|controllers)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^test/|\\.test\\.ts$' },
+    },
   ],
-  options: { doNotFollow: { path: 'node_modules' }, tsPreCompilationDeps: true, enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'] } },
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'] },
+  },
 };

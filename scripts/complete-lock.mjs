@@ -3,8 +3,28 @@
 // and `npm ci` then refuses the lockfile everywhere. Run after `npm install --package-lock-only`.
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const systems = { darwin: 'darwin', mac: 'darwin', win32: 'win32', win: 'win32', linux: 'linux', android: 'android', freebsd: 'freebsd', openharmony: 'openharmony' };
-const processors = { arm64: 'arm64', x64: 'x64', ia32: 'ia32', riscv64: 'riscv64', ppc64: 'ppc64', s390x: 's390x', loong64: 'loong64', arm: 'arm', armv7l: 'arm', wasm32: 'wasm32' };
+const systems = {
+  darwin: 'darwin',
+  mac: 'darwin',
+  win32: 'win32',
+  win: 'win32',
+  linux: 'linux',
+  android: 'android',
+  freebsd: 'freebsd',
+  openharmony: 'openharmony',
+};
+const processors = {
+  arm64: 'arm64',
+  x64: 'x64',
+  ia32: 'ia32',
+  riscv64: 'riscv64',
+  ppc64: 'ppc64',
+  s390x: 's390x',
+  loong64: 'loong64',
+  arm: 'arm',
+  armv7l: 'arm',
+  wasm32: 'wasm32',
+};
 
 const path = new URL('../package-lock.json', import.meta.url);
 const lock = JSON.parse(readFileSync(path, 'utf8'));
@@ -17,8 +37,19 @@ for (const [, owner] of Object.entries({ ...lock.packages })) {
     const os = words.map((word) => systems[word]).find(Boolean);
     const cpu = words.map((word) => processors[word]).find(Boolean);
     if (!os && !cpu) continue;
-    const libc = words.some((word) => word.startsWith('musl')) ? ['musl'] : words.some((word) => word.startsWith('gnu')) && os === 'linux' ? ['glibc'] : undefined;
-    lock.packages[key] = { version, cpu: cpu && [cpu], ...(owner.dev && { dev: true }), ...(libc && { libc }), optional: true, os: os && [os] };
+    const libc = words.some((word) => word.startsWith('musl'))
+      ? ['musl']
+      : words.some((word) => word.startsWith('gnu')) && os === 'linux'
+        ? ['glibc']
+        : undefined;
+    lock.packages[key] = {
+      version,
+      cpu: cpu && [cpu],
+      ...(owner.dev && { dev: true }),
+      ...(libc && { libc }),
+      optional: true,
+      os: os && [os],
+    };
     added.push(name);
   }
 }

@@ -15,7 +15,11 @@ export class HttpError extends Error {
   readonly param: string | null;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(kind: Omit<ErrorKind<readonly unknown[]>, 'message'>, message: string, options: ErrorOptions & { headers?: Record<string, string> } = {}) {
+  constructor(
+    kind: Omit<ErrorKind<readonly unknown[]>, 'message'>,
+    message: string,
+    options: ErrorOptions & { headers?: Record<string, string> } = {},
+  ) {
     super(message, options);
     this.name = 'HttpError';
     this.status = kind.status;
@@ -37,7 +41,10 @@ export class HttpError extends Error {
 
   /** The same answer naming the request field that was wrong. */
   withParam(param: string): HttpError {
-    return new HttpError({ status: this.status, type: this.type, code: this.code, param }, this.message, { cause: this.cause, headers: this.headers });
+    return new HttpError({ status: this.status, type: this.type, code: this.code, param }, this.message, {
+      cause: this.cause,
+      headers: this.headers,
+    });
   }
 
   /** The same answer keeping what caused it. */
@@ -46,7 +53,9 @@ export class HttpError extends Error {
   }
 }
 
-function catalogue<K extends Record<string, ErrorKind<never>>>(kinds: K): { readonly [N in keyof K]: (...args: Parameters<K[N]['message']>) => HttpError } {
+function catalogue<K extends Record<string, ErrorKind<never>>>(
+  kinds: K,
+): { readonly [N in keyof K]: (...args: Parameters<K[N]['message']>) => HttpError } {
   const make =
     (kind: ErrorKind<never>) =>
     (...args: unknown[]) =>
@@ -68,7 +77,8 @@ export const errors = catalogue({
     type: 'invalid_request_error',
     code: 'context_length_exceeded',
     param: 'messages',
-    message: (limit: number, asked: number) => `This model's context length is ${limit} tokens, but the request needs ${asked}. Shorten the prompt.`,
+    message: (limit: number, asked: number) =>
+      `This model's context length is ${limit} tokens, but the request needs ${asked}. Shorten the prompt.`,
   },
   missingKey: {
     status: 401,
@@ -76,7 +86,12 @@ export const errors = catalogue({
     code: 'missing_api_key',
     message: () => 'No API key was given. Send it as `Authorization: Bearer KEY`.',
   },
-  invalidKey: { status: 401, type: 'invalid_request_error', code: 'invalid_api_key', message: () => 'The API key is not known or has expired.' },
+  invalidKey: {
+    status: 401,
+    type: 'invalid_request_error',
+    code: 'invalid_api_key',
+    message: () => 'The API key is not known or has expired.',
+  },
   modelNotFound: {
     status: 404,
     type: 'invalid_request_error',
@@ -96,7 +111,12 @@ export const errors = catalogue({
     code: 'method_not_allowed',
     message: (method: string, path: string) => `${method} is not allowed on ${path}.`,
   },
-  bodyTimeout: { status: 408, type: 'invalid_request_error', code: 'request_timeout', message: () => 'The request body did not arrive in time.' },
+  bodyTimeout: {
+    status: 408,
+    type: 'invalid_request_error',
+    code: 'request_timeout',
+    message: () => 'The request body did not arrive in time.',
+  },
   bodyTooLarge: {
     status: 413,
     type: 'invalid_request_error',
