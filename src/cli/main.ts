@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+
+/** Each command's module is imported only when it is used: a worker must answer its port before a Kubernetes client could load. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  local: async () => (await import('./commands/local.ts')).localCommand(),
+  controller: async () => (await import('./commands/controller.ts')).controllerCommand(),
+  gateway: async () => (await import('./commands/gateway.ts')).gatewayCommand(),
+  worker: async () => (await import('./commands/worker.ts')).workerCommand(),
+  models: async () => (await import('./commands/models.ts')).modelsCommand(),
+};
+
+const program = new Command('modelfleet')
+  .description(packageJson.description)
+  .version(packageJson.version)
+  .showHelpAfterError('(modelfleet --help lists the commands)');
+
+const asked = commands[process.argv[2] ?? ''];
+for (const load of asked ? [asked] : Object.values(commands)) program.addCommand(await load());
+
+await program.parseAsync();
