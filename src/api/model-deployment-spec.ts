@@ -1,0 +1,280 @@
+import { z } from 'zod';
+import {
+  affinity,
+  dnsLabel,
+  duration,
+  envVar,
+  int32,
+  objectName,
+  quantity,
+  rules,
+  scalingBehavior,
+  sha256,
+  stringMap,
+  text,
+  toleration,
+} from './fields.ts';
+
+const source = text(
+  /^((hf|s3|https|oci|pvc):\/\/[^/ ]+\/|file:\/\/\/)[^ ]+$/,
+  1024,
+  'write where the model is as hf://ORG/REPO, s3://BUCKET/PATH, https://HOST/PATH, oci://HOST/REPO, pvc://CLAIM/PATH or file:///PATH',
+);
+
+const file = text(/^[^/ .][^ ]*$|^\.[^. ][^ ]*$/, 256, 'write file names or globs relative to the source, such as *.safetensors');
+
+const adapter = z.object({
+  name: dnsLabel.describe('Requests name the adapter as `MODEL:NAME`.'),
+  source: source.describe('Where the adapter is, written as `spec.model.source`.'),
+});
+
+const model = z
+  .object({
+    source: source.describe(
+      'Where the model is: `hf://`, `s3://`, `https://`, `oci://`, `pvc://` or `file://`, with an optional `@revision`.',
+    ),
+    files: z
+      .array(file)
+      .max(64)
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .describe('Names or globs of the files to fetch; for GGUF one file. All files of the source when not given.')
+      .exactOptional(),
+    checksums: z.record(z.string(), sha256).meta({ maxProperties: 64 }).describe('Pins: file name to `sha256:HEX`.').exactOptional(),
+    secretRef: z
+      .object({ name: objectName.describe('Name of the Secret.') })
+      .describe(
+        'Secret in the same namespace whose keys become environment variables of the worker, such as `HF_TOKEN` or `AWS_ACCESS_KEY_ID`.',
+      )
+      .exactOptional(),
+    contextLength: int32(128, 16_777_216)
+      .describe('Longest prompt plus answer, in tokens. What the model was trained for when not given.')
+      .exactOptional(),
+    adapters: z
+      .array(adapter)
+      .max(32)
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+      .describe('LoRA adapters served beside the model.')
+      .exactOptional(),
+  })
+  .describe('What is served.');
+
+const tuning = z
+  .object({
+    dtype: z.enum(['auto', 'float16', 'bfloat16', 'float32']).describe('Type of the weights in memory.').exactOptional(),
+    maxSequences: int32(1, 4096).describe('Most requests that one replica computes at once.').exactOptional(),
+    gpuMemoryUtilization: text(
+      /^(0\.[0-9]{1,4}|1(\.0{1,4})?)$/,
+      6,
+      'write a share of the memory between 0.01 and 1, in quotes, such as "0.9"',
+    )
+      .describe('Share of the device memory that the engine may take.')
+      .exactOptional(),
+    tensorParallel: int32(1, 64).describe('GPUs that one replica is spread over.').exactOptional(),
+    kvCacheType: text(/^[a-z][a-z0-9_]*$/, 16, 'write a cache type such as auto, f16, q8_0 or fp8')
+      .describe('Type of the KV cache.')
+      .exactOptional(),
+    chunkedPrefill: z.boolean().describe('Mix pieces of long prompts with running answers.').exactOptional(),
+  })
+  .describe('Knobs of the engine; each engine uses those that it knows.');
+
+const engine = z
+  .object({
+    type: z.enum(['Worker', 'VLLM', 'LlamaServer', 'Custom']).default('Worker').describe('The engine that runs the model.'),
+    device: z
+      .enum(['Auto', 'CPU', 'CUDA', 'Vulkan', 'WebGPU'])
+      .default('Auto')
+      .describe('What to compute on. Auto takes a GPU when `resources.gpu` asks for one and is never silently CPU then.'),
+    image: text(/^[^ ]+$/, 512, 'write an image reference without spaces')
+      .describe("Image to run instead of the engine's own.")
+      .exactOptional(),
+    args: z
+      .array(z.string().max(4096))
+      .max(128)
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .describe("Arguments after the operator's own; where both set a thing these win.")
+      .exactOptional(),
+    env: z
+      .array(envVar)
+      .max(128)
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+      .describe("Environment variables of the container, as in a pod; these win over the operator's.")
+      .exactOptional(),
+    tuning: tuning.exactOptional(),
+  })
+  .meta(
+    rules(
+      {
+        rule: "self.type != 'VLLM' || self.device in ['Auto', 'CPU', 'CUDA']",
+        message: 'engine.type VLLM runs on device Auto, CPU or CUDA: choose one of these, or engine.type Worker for Vulkan and WebGPU',
+      },
+      {
+        rule: "self.type != 'LlamaServer' || self.device != 'WebGPU'",
+        message: 'engine.type LlamaServer has no WebGPU: choose device Auto, CPU, CUDA or Vulkan, or engine.type Worker',
+      },
+      { rule: "self.type != 'Custom' || has(self.image)", message: 'engine.type Custom needs engine.image: name the image to run' },
+    ),
+  )
+  .describe('How it is computed.');
+
+const gpu = z
+  .object({
+    resource: text(/^[a-z0-9.-]+\/[A-Za-z0-9._-]+$/, 128, 'write an extended resource such as nvidia.com/gpu')
+      .default('nvidia.com/gpu')
+      .describe('The extended resource that the device plugin offers.'),
+    count: int32(1, 64).default(1).describe('GPUs for one replica.'),
+  })
+  .describe('GPUs of one replica.');
+
+const resources = z
+  .object({
+    gpu: gpu.exactOptional(),
+    requests: z.record(z.string(), quantity).meta({ maxProperties: 32 }).describe('As in a container.').exactOptional(),
+    limits: z.record(z.string(), quantity).meta({ maxProperties: 32 }).describe('As in a container.').exactOptional(),
+    sharedMemory: quantity.describe('Size of `/dev/shm`, for engines that are spread over GPUs.').exactOptional(),
+  })
+  .describe('What one replica needs.');
+
+const placement = z
+  .object({
+    nodeSelector: stringMap.describe('As in a pod.').exactOptional(),
+    tolerations: z.array(toleration).max(64).meta({ 'x-kubernetes-list-type': 'atomic' }).describe('As in a pod.').exactOptional(),
+    affinity: affinity.describe('As in a pod.').exactOptional(),
+    priorityClassName: objectName.describe('As in a pod.').exactOptional(),
+    runtimeClassName: objectName.describe('As in a pod.').exactOptional(),
+    topologySpread: z.boolean().default(true).describe('Spread replicas over nodes where that is possible.'),
+  })
+  .describe('Where replicas run.');
+
+const cache = z
+  .object({
+    type: z
+      .enum(['PersistentVolumeClaim', 'Ephemeral', 'HostPath'])
+      .default('Ephemeral')
+      .describe('Where fetched files are kept. HostPath needs a namespace below the baseline Pod Security Standard.'),
+    size: quantity.describe('Size of the volume.').exactOptional(),
+    storageClassName: objectName.describe("Class of the claim; the cluster's default when not given.").exactOptional(),
+  })
+  .meta(
+    rules(
+      {
+        rule: "!has(self.storageClassName) || self.type == 'PersistentVolumeClaim'",
+        message: 'cache.storageClassName goes with cache.type PersistentVolumeClaim: remove it or change the type',
+      },
+      {
+        rule: "self.type != 'PersistentVolumeClaim' || has(self.size)",
+        message: 'cache.type PersistentVolumeClaim needs cache.size: say how large the claim is, such as 50Gi',
+      },
+      { rule: 'self.type == oldSelf.type', message: 'cache.type cannot change: create another ModelDeployment' },
+      {
+        rule: 'has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)',
+        message: 'cache.storageClassName cannot change: create another ModelDeployment',
+      },
+    ),
+  )
+  .describe('The cache of fetched model files.');
+
+const scaling = z
+  .object({
+    minReplicas: int32(0, 1000).default(1).describe('Fewest replicas; 0 lets an idle model go.'),
+    maxReplicas: int32(1, 1000).describe('Most replicas.'),
+    targetRequestsPerReplica: int32(1, 100_000).default(8).describe('Requests in the system (held, queued and running) for each replica.'),
+    idleTimeout: duration.default('10m').describe('Silence after which the model goes to zero, when minReplicas is 0.'),
+    behavior: scalingBehavior.describe('As `behavior` of an autoscaling/v2 HorizontalPodAutoscaler.').exactOptional(),
+  })
+  .meta(
+    rules({
+      rule: 'self.minReplicas <= self.maxReplicas',
+      message: 'scaling.minReplicas is above scaling.maxReplicas: lower the one or raise the other',
+    }),
+  )
+  .describe('Scales the replicas with the load. Without it `replicas` stays as it is set.');
+
+/** How requests are admitted and answered: read by the gateway, never by the worker. */
+export const serving = z
+  .object({
+    names: z
+      .array(
+        text(/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/, 128, 'use letters, digits and . _ : / - in public names, beginning with a letter or digit'),
+      )
+      .min(1)
+      .max(16)
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .describe('Public model ids. The name of the object when not given; `namespace/name` always works.')
+      .exactOptional(),
+    maxConcurrencyPerReplica: int32(1, 4096).default(8).describe('Most requests that the gateway has at one replica at once.'),
+    maxQueue: int32(0, 100_000).default(256).describe('Most requests that wait at one gateway for a free replica.'),
+    queueTimeout: duration.default('60s').describe('Longest wait for a free replica.'),
+    firstTokenTimeout: duration.default('60s').describe('Longest wait for the first byte of an answer.'),
+    idleStreamTimeout: duration.default('30s').describe('Longest silence within a streamed answer.'),
+    requestTimeout: duration.default('10m').describe('Longest time that a request may take in all.'),
+    defaults: z
+      .object({
+        temperature: z.number().min(0).max(2).describe('Used when a request gives none.').exactOptional(),
+        topP: z.number().min(0).max(1).describe('Used when a request gives none.').exactOptional(),
+      })
+      .describe('Sampling parameters for requests that give none.')
+      .exactOptional(),
+    maxOutputTokens: int32(1, 16_777_216).describe('Most tokens of an answer, whatever the request asks for.').exactOptional(),
+    systemPrompt: z.string().max(65_536).describe('Put before the messages of a chat that has no system message.').exactOptional(),
+    cache: z
+      .object({ ttl: duration.describe('How long an answer may be given again.') })
+      .describe('Answers to identical deterministic requests are kept.')
+      .exactOptional(),
+  })
+  .describe('How the gateway serves it.');
+
+const rollout = z
+  .object({
+    strategy: z
+      .enum(['RollingUpdate', 'Recreate'])
+      .default('RollingUpdate')
+      .describe('Recreate ends all old replicas before it starts new ones.'),
+    maxSurge: int32(0, 1000).default(1).describe('Replicas above `replicas` during a rollout.'),
+    maxUnavailable: int32(0, 1000).default(0).describe('Replicas that may be missing during a rollout.'),
+    noProgressTimeout: duration
+      .default('5m')
+      .describe('A replica that makes no progress for this long is Stalled. There is no limit on the total time.'),
+    drainTimeout: duration.default('5m').describe('How long a replica may finish its requests before it ends.'),
+  })
+  .meta(
+    rules({
+      rule: "self.strategy == 'Recreate' || self.maxSurge > 0 || self.maxUnavailable > 0",
+      message: 'with rollout.maxSurge and rollout.maxUnavailable both 0 a rollout cannot move: raise one of them',
+    }),
+  )
+  .describe('How replicas are replaced.');
+
+const health = z
+  .object({
+    wedgeTimeout: duration.default('60s').describe('A request that runs this long without a token means that the engine is wedged.'),
+    restartOnWedge: z.boolean().default(true).describe('Restart a wedged engine.'),
+  })
+  .describe('When an engine counts as broken.');
+
+export const modelDeploymentSpec = z
+  .object({
+    model,
+    engine: engine.prefault({}),
+    resources: resources.prefault({}),
+    placement: placement.prefault({}),
+    cache: cache.prefault({}),
+    replicas: int32(0, 1000).default(1).describe('How many replicas run. Owned by the autoscaler when `scaling` is set.'),
+    scaling: scaling.exactOptional(),
+    serving: serving.prefault({}),
+    rollout: rollout.prefault({}),
+    health: health.prefault({}),
+    suspend: z.boolean().default(false).describe('End all replicas and keep the object.'),
+  })
+  .meta(
+    rules(
+      {
+        rule: "self.engine.device != 'CPU' || !has(self.resources.gpu)",
+        message: 'engine.device CPU uses no GPU: remove resources.gpu or choose another device',
+      },
+      {
+        rule: '!has(self.engine.tuning) || !has(self.engine.tuning.tensorParallel) || self.engine.tuning.tensorParallel == 1 || (has(self.resources.gpu) && self.engine.tuning.tensorParallel <= self.resources.gpu.count)',
+        message: 'engine.tuning.tensorParallel needs as many GPUs: raise resources.gpu.count or lower tensorParallel',
+      },
+    ),
+  )
+  .describe('What is wanted.');

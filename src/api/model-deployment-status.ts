@@ -1,0 +1,119 @@
+import { z } from 'zod';
+import { replicaPhases } from '../core/phases.ts';
+import { int32 } from './fields.ts';
+
+export const modelDeploymentPhases = [
+  'Pending',
+  'Loading',
+  'Ready',
+  'Degraded',
+  'ScaledToZero',
+  'Suspended',
+  'Failed',
+  'Terminating',
+] as const;
+
+export const conditionTypes = [
+  'Accepted',
+  'ArtifactsReady',
+  'CapacityReady',
+  'Loaded',
+  'Ready',
+  'RouteReady',
+  'ScalingActive',
+  'Progressing',
+  'Degraded',
+  'Stalled',
+] as const;
+
+const instant = z.string().max(64).meta({ format: 'date-time' });
+const count = int32(0, 2_147_483_647);
+const bytes = z.int().min(0).meta({ format: 'int64' });
+const percent = int32(0, 100);
+const phase = z.enum(replicaPhases);
+const short = z.string().max(253);
+const message = z.string().max(4096);
+
+const condition = z.object({
+  type: z.string().max(316).describe('What the condition is about.'),
+  status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),
+  reason: z.string().min(1).max(1024).describe('One word for why, for programs.'),
+  message: z.string().max(32_768).describe('Why, for people.'),
+  observedGeneration: bytes.describe('The generation of the object that this is about.').exactOptional(),
+  lastTransitionTime: instant.describe('When `status` last changed.'),
+});
+
+const loading = z.object({
+  phase: phase.describe('Phase of the slowest replica that counts.'),
+  percent: percent.describe('How far the whole way to Ready has been gone.'),
+  bytesDone: bytes.nullable().describe('Bytes fetched or read in this phase.').exactOptional(),
+  bytesTotal: bytes.nullable().describe('Bytes of this phase in all.').exactOptional(),
+  bytesPerSecond: bytes.nullable().describe('Current speed.').exactOptional(),
+  etaSeconds: bytes.nullable().describe('Seconds until Ready; null when unknown, never invented.').exactOptional(),
+  slowestReplica: short.describe('The replica that governs these values.').exactOptional(),
+  startedAt: instant.describe('When that replica began.').exactOptional(),
+  lastProgressAt: instant.describe('When it last got further.').exactOptional(),
+});
+
+const replicaStatus = z.object({
+  name: short.describe('Name of the pod.'),
+  node: short.describe('Node that it runs on.').exactOptional(),
+  revision: short.describe('Revision of the spec that it was made from.').exactOptional(),
+  phase: phase.describe('Phase on its way to Ready, or Draining, Stalled, Failed.'),
+  percent: percent.describe('How far the whole way to Ready has been gone.'),
+  etaSeconds: bytes.nullable().describe('Seconds until Ready; null when unknown.').exactOptional(),
+  restarts: count.describe('How often its container was started again.'),
+  reason: z.string().max(253).describe('One word for what is wrong.').exactOptional(),
+  message: message.describe('What is wrong and what to do, with the last words of the engine.').exactOptional(),
+});
+
+const scaling = z.object({
+  metric: short.describe('What is measured.'),
+  value: bytes.describe('Requests in the system.'),
+  perReplica: z.string().max(32).describe('The same for each replica.'),
+  desired: count.describe('Replicas that the autoscaler wants.'),
+  limitedBy: short.describe('What keeps it from more or fewer.').exactOptional(),
+  observedAt: instant.describe('When it was measured.'),
+});
+
+const columns = z.object({
+  ready: z.string().max(32).describe('Ready and wanted replicas, `1/2`.'),
+  load: z.string().max(32).describe('How far loading is, `73%`; `-` when nothing loads.'),
+  eta: z.string().max(32).describe('Time until Ready, `41s`; `-` when nothing loads, `?` when unknown.'),
+  queue: count.describe('Requests that wait at replicas.'),
+  nodeClass: short.describe('Kind of node that the replicas run on.').exactOptional(),
+});
+
+export const modelDeploymentStatus = z
+  .object({
+    observedGeneration: bytes.describe('The generation that this status is about.').exactOptional(),
+    phase: z.enum(modelDeploymentPhases).describe('Summary for people, never an input.').exactOptional(),
+    replicas: count.describe('Replicas that exist.').exactOptional(),
+    readyReplicas: count.describe('Replicas that can serve.').exactOptional(),
+    updatedReplicas: count.describe('Replicas of the current revision.').exactOptional(),
+    selector: z.string().max(1024).describe('Label selector of the pods; a HorizontalPodAutoscaler reads it.').exactOptional(),
+    revision: short.describe('The current revision: a hash over what changes a pod.').exactOptional(),
+    endpoint: z.string().max(1024).describe('Address of the OpenAI API that serves the model.').exactOptional(),
+    models: z
+      .array(z.string().max(128))
+      .max(64)
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .describe('Model ids that requests may use.')
+      .exactOptional(),
+    loading: loading.describe('Progress of the slowest replica that counts; absent when all are loaded.').exactOptional(),
+    replicaStatuses: z
+      .array(replicaStatus)
+      .max(32)
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+      .describe('One entry a replica, slowest first, at most 32.')
+      .exactOptional(),
+    scaling: scaling.describe('What the autoscaler saw last.').exactOptional(),
+    conditions: z
+      .array(condition)
+      .max(16)
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+      .describe(`Conditions: ${conditionTypes.join(', ')}.`)
+      .exactOptional(),
+    columns: columns.describe('Text for the columns of `kubectl get`; not for programs.').exactOptional(),
+  })
+  .describe('What is. Written by the controller.');

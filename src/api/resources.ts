@@ -1,0 +1,44 @@
+/** Where a kind lives in the Kubernetes API: what a client needs to build its URLs. */
+type ApiResource = {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+};
+
+export const apiGroup = 'modelfleet.dev';
+export const apiVersion = `${apiGroup}/v1alpha1` as const;
+
+export const modelDeploymentResource = {
+  group: apiGroup,
+  version: 'v1alpha1',
+  kind: 'ModelDeployment',
+  plural: 'modeldeployments',
+  namespaced: true,
+} as const satisfies ApiResource;
+
+export const tenantResource = {
+  group: apiGroup,
+  version: 'v1alpha1',
+  kind: 'Tenant',
+  plural: 'tenants',
+  namespaced: false,
+} as const satisfies ApiResource;
+
+/** Labels on every worker pod. */
+export const labels = {
+  model: `${apiGroup}/model`,
+  revision: `${apiGroup}/revision`,
+  name: 'app.kubernetes.io/name',
+  instance: 'app.kubernetes.io/instance',
+  component: 'app.kubernetes.io/component',
+  managedBy: 'app.kubernetes.io/managed-by',
+} as const;
+
+export const annotations = {
+  /** JSON `{"http": 43121, "management": 43122}`: the real host ports of a replica that local mode runs as a process. */
+  ports: `${apiGroup}/ports`,
+  /** `"true"` on a replica that gets no new request because it is about to go. */
+  draining: `${apiGroup}/draining`,
+} as const;
