@@ -1,0 +1,27 @@
+import type { Clock } from '../../core/clock.ts';
+import { ConnectionError } from './api-error.ts';
+
+/** A signal that aborts with the caller's, or with a ConnectionError after `ms`. `end` must be called: it frees the timer and the listener. */
+export type Deadline = { readonly signal: AbortSignal; end(): void };
+
+export function startDeadline(clock: Clock, ms: number, what: string, caller: AbortSignal | undefined): Deadline {
+  const controller = new AbortController();
+  const over = new AbortController();
+  const onAbort = () => controller.abort(caller?.reason);
+  if (caller?.aborted) onAbort();
+  caller?.addEventListener('abort', onAbort, { once: true });
+  clock.sleep(ms, over.signal).then(
+    () => {
+      const cause = new DOMException('the deadline passed', 'TimeoutError');
+      controller.abort(new ConnectionError(`${what}: no answer within ${ms / 1000} s`, { cause }));
+    },
+    () => {}, // `end` was called in time
+  );
+  return {
+    signal: controller.signal,
+    end: () => {
+      caller?.removeEventListener('abort', onAbort);
+      over.abort();
+    },
+  };
+}

@@ -1,0 +1,256 @@
+import type { KubeConfig } from '@kubernetes/client-node';
+import { type Clock, systemClock } from '../../core/clock.ts';
+import { isExpired } from './api-error.ts';
+import { type CredentialSource, fixedCredential, KubeConfigCredentials } from './credentials.ts';
+import { startDeadline } from './deadline.ts';
+import { NdjsonDecoder } from './ndjson.ts';
+import type { ApplyOptions, CallOptions, DeleteOptions, ListOptions, WatchOptions, WriteOptions } from './options.ts';
+import { collectionPath, objectPath, type Query, requireNamespace, withQuery } from './paths.ts';
+import type { Scale } from './resources.ts';
+import { connectionError, type HttpRequest, type ResponseObserver, Transport } from './transport.ts';
+import {
+  type ApplyObject,
+  apiVersionOf,
+  type Draft,
+  type KubeObject,
+  type MergePatch,
+  type ObjectRef,
+  type ResourceType,
+} from './types.ts';
+import { parseWatchEvent, type WatchEvent } from './watch-event.ts';
+
+export type KubeClientOptions = {
+  /** Owner of the fields that this client writes; `modelfleet` unless told. */
+  readonly fieldManager?: string | undefined;
+  readonly userAgent?: string | undefined;
+  readonly clock?: Clock | undefined;
+  /** For metrics: told about every answer. */
+  readonly onResponse?: ResponseObserver | undefined;
+};
+
+/** Where the API server is and who we are: what `fromServer` needs when there is no kubeconfig. */
+export type ServerAddress = {
+  readonly url: string;
+  readonly token?: string | undefined;
+  /** PEM; the system's authorities unless given. */
+  readonly caCertificate?: string | undefined;
+};
+
+export type ObjectList<T> = { readonly items: T[]; readonly resourceVersion: string };
+
+/** A request outside the typed verbs. `query` values that are undefined are left out. */
+export type RawRequest = CallOptions & {
+  readonly query?: Query;
+  readonly body?: unknown;
+  readonly contentType?: string;
+};
+
+const defaultTimeoutMs = 30_000;
+const defaultIdleMs = 120_000;
+const defaultPageSize = 500;
+
+/** A client of one API server: raw JSON in and out, one connection pool. Answers other than 2xx are thrown as ApiError, lost ones as ConnectionError. */
+export class KubeClient {
+  private readonly transport: Transport;
+  private readonly clock: Clock;
+  private readonly server: string;
+  private readonly fieldManager: string;
+
+  private constructor(server: string, proxyUrl: string | undefined, credentials: CredentialSource, options: KubeClientOptions) {
+    this.server = server;
+    this.clock = options.clock ?? systemClock;
+    this.fieldManager = options.fieldManager ?? 'modelfleet';
+    this.transport = new Transport({
+      server,
+      proxyUrl,
+      credentials,
+      userAgent: options.userAgent ?? `${this.fieldManager} (node/${process.versions.node})`,
+      clock: this.clock,
+      onResponse: options.onResponse,
+    });
+  }
+
+  /** A client of the kubeconfig's current context. Throws when that context names no cluster. */
+  static fromKubeConfig(config: KubeConfig, options: KubeClientOptions = {}): KubeClient {
+    const cluster = config.getCurrentCluster();
+    if (!cluster) throw new Error(`the kubeconfig's current context ${JSON.stringify(config.getCurrentContext())} names no known cluster`);
+    const user = config.getCurrentUser() ?? { name: 'anonymous' };
+    const credentials = new KubeConfigCredentials(cluster, user, options.clock ?? systemClock);
+    return new KubeClient(cluster.server, cluster.proxyUrl, credentials, options);
+  }
+
+  /** A client of a known address with a fixed token; does not load client-node. */
+  static fromServer(address: ServerAddress, options: KubeClientOptions = {}): KubeClient {
+    return new KubeClient(address.url, undefined, fixedCredential(address), options);
+  }
+
+  async get<T extends KubeObject>(type: ResourceType<T>, ref: ObjectRef, options: CallOptions = {}): Promise<T> {
+    return this.json('GET', objectPath(type, ref), options);
+  }
+
+  /**
+   * Every object of a selection, page by page, as of one resourceVersion.
+   * When the server forgets its snapshot between two pages, the list is taken anew in one piece.
+   */
+  async list<T extends KubeObject>(type: ResourceType<T>, options: ListOptions = {}, call: CallOptions = {}): Promise<ObjectList<T>> {
+    try {
+      return await this.pages(type, { ...options, limit: options.limit ?? defaultPageSize }, call);
+    } catch (error) {
+      if (!isExpired(error)) throw error;
+      return await this.pages(type, { ...options, limit: undefined, resourceVersion: undefined }, call);
+    }
+  }
+
+  async create<T extends KubeObject>(type: ResourceType<T>, object: Draft<T>, options: WriteOptions = {}): Promise<T> {
+    const { namespace } = object.metadata;
+    requireNamespace(type, namespace);
+    return this.json('POST', collectionPath(type, namespace), {
+      ...options,
+      query: this.writeQuery(options),
+      body: { apiVersion: apiVersionOf(type), kind: type.kind, ...object },
+    });
+  }
+
+  /** Replaces the object; a conflict when its resourceVersion is not the newest. */
+  async update<T extends KubeObject>(type: ResourceType<T>, object: T, options: WriteOptions = {}): Promise<T> {
+    return this.json('PUT', objectPath(type, object.metadata, options.subresource), {
+      ...options,
+      query: this.writeQuery(options),
+      body: object,
+    });
+  }
+
+  /** JSON merge patch (RFC 7386). Give `metadata.resourceVersion` in the patch to lose against a newer version. */
+  async mergePatch<T extends KubeObject>(
+    type: ResourceType<T>,
+    ref: ObjectRef,
+    patch: MergePatch<T>,
+    options: WriteOptions = {},
+  ): Promise<T> {
+    return this.json('PATCH', objectPath(type, ref, options.subresource), {
+      ...options,
+      query: this.writeQuery(options),
+      body: patch,
+      contentType: 'application/merge-patch+json',
+    });
+  }
+
+  /** Server-side apply: the object is the whole intent of this field manager. */
+  async apply<T extends KubeObject>(type: ResourceType<T>, object: ApplyObject<T>, options: ApplyOptions = {}): Promise<T> {
+    return this.json('PATCH', objectPath(type, object.metadata, options.subresource), {
+      ...options,
+      query: { ...this.writeQuery(options), force: options.force || undefined },
+      body: { ...object, apiVersion: apiVersionOf(type), kind: type.kind },
+      contentType: 'application/apply-patch+yaml', // JSON is YAML
+    });
+  }
+
+  /** Asks for deletion; finalizers and grace may keep the object for a while. */
+  async delete(type: ResourceType, ref: ObjectRef, options: DeleteOptions = {}): Promise<void> {
+    const { uid, resourceVersion, gracePeriodSeconds, propagationPolicy, dryRun } = options;
+    await this.request('DELETE', objectPath(type, ref), {
+      ...options,
+      body: {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        ...((uid || resourceVersion) && { preconditions: { uid, resourceVersion } }),
+        ...(dryRun && { dryRun: ['All'] }),
+        gracePeriodSeconds,
+        propagationPolicy,
+      },
+    });
+  }
+
+  async getScale(type: ResourceType, ref: ObjectRef, options: CallOptions = {}): Promise<Scale> {
+    return this.json('GET', objectPath(type, ref, 'scale'), options);
+  }
+
+  async updateScale(type: ResourceType, ref: ObjectRef, scale: Scale, options: Omit<WriteOptions, 'subresource'> = {}): Promise<Scale> {
+    return this.json('PUT', objectPath(type, ref, 'scale'), { ...options, query: this.writeQuery(options), body: scale });
+  }
+
+  /**
+   * The events of a selection from a resourceVersion on, until the server ends the watch, the line breaks (ConnectionError),
+   * is silent for too long (ConnectionError) or `signal` aborts (its reason is thrown). Leaving the loop closes the stream.
+   */
+  async *watch<T extends KubeObject>(
+    type: ResourceType<T>,
+    options: WatchOptions,
+    signal: AbortSignal,
+  ): AsyncGenerator<WatchEvent<T>, void> {
+    const { namespace, idleMs, sendInitialEvents, ...query } = options;
+    const path = withQuery(collectionPath(type, namespace), {
+      ...query,
+      watch: true,
+      ...(sendInitialEvents && { sendInitialEvents, resourceVersionMatch: 'NotOlderThan' }),
+    });
+    const request: HttpRequest = { method: 'GET', path, headersMs: defaultTimeoutMs, idleMs: idleMs ?? defaultIdleMs };
+    const response = await this.transport.send(request, signal);
+    const decoder = new NdjsonDecoder();
+    try {
+      for await (const chunk of response.body) {
+        for (const value of decoder.push(chunk as Buffer)) yield parseWatchEvent<T>(value);
+      }
+    } catch (error) {
+      throw connectionError(error, request, this.server, signal);
+    } finally {
+      response.body.destroy();
+    }
+  }
+
+  /** Any request, for what the verbs do not cover. Answers the parsed JSON, or undefined for an empty body. */
+  async request(method: HttpRequest['method'], path: string, options: RawRequest = {}): Promise<unknown> {
+    const { query, body, contentType = 'application/json', signal, timeoutMs = defaultTimeoutMs } = options;
+    const deadline = startDeadline(this.clock, timeoutMs, `${method} ${path}`, signal);
+    const request: HttpRequest = {
+      method,
+      path: query ? withQuery(path, query) : path,
+      ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': contentType } }),
+      // The deadline covers the whole call, so undici's own limits are off.
+      headersMs: 0,
+      idleMs: 0,
+    };
+    try {
+      const response = await this.transport.send(request, deadline.signal);
+      const text = await response.body.text();
+      return text === '' ? undefined : JSON.parse(text);
+    } catch (error) {
+      throw connectionError(error, request, this.server, deadline.signal);
+    } finally {
+      deadline.end();
+    }
+  }
+
+  /** Ends every connection at once; requests and watches in flight fail. */
+  close(): Promise<void> {
+    return this.transport.close();
+  }
+
+  private async json<R>(method: HttpRequest['method'], path: string, options: RawRequest): Promise<R> {
+    return (await this.request(method, path, options)) as R;
+  }
+
+  private async pages<T extends KubeObject>(type: ResourceType<T>, options: ListOptions, call: CallOptions): Promise<ObjectList<T>> {
+    const { namespace, resourceVersion, ...query } = options;
+    const identity = { apiVersion: apiVersionOf(type), kind: type.kind };
+    const items: T[] = [];
+    for (let token: string | undefined; ; ) {
+      // The token names the snapshot; a resourceVersion beside it is refused.
+      const from = token === undefined ? { resourceVersion } : { continue: token };
+      const page = await this.json<ListPage<T>>('GET', collectionPath(type, namespace), { ...call, query: { ...query, ...from } });
+      // Built-in lists leave apiVersion and kind out of their items; a watch has them. One cache, one shape.
+      for (const item of page.items ?? []) items.push({ ...identity, ...item });
+      token = page.metadata?.continue || undefined;
+      if (token === undefined) return { items, resourceVersion: page.metadata?.resourceVersion ?? '' };
+    }
+  }
+
+  private writeQuery(options: WriteOptions): Query {
+    return { fieldManager: options.fieldManager ?? this.fieldManager, dryRun: options.dryRun ? 'All' : undefined };
+  }
+}
+
+type ListPage<T> = {
+  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly items?: readonly T[] | null;
+};

@@ -1,0 +1,48 @@
+export { ApiError, ConnectionError, isAlreadyExists, isConflict, isExpired, isNotFound } from './client/api-error.ts';
+export {
+  KubeClient,
+  type KubeClientOptions,
+  type ObjectList,
+  type RawRequest,
+  type ServerAddress,
+} from './client/kube-client.ts';
+export { type LoadOptions, loadKubeConfig } from './client/kube-config.ts';
+export type { ApplyOptions, CallOptions, DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions } from './client/options.ts';
+export {
+  type ConfigMap,
+  type CustomResourceDefinition,
+  configMaps,
+  customResourceDefinitions,
+  type Event,
+  events,
+  type Lease,
+  leases,
+  type Namespace,
+  type Node,
+  namespaces,
+  nodes,
+  type Pod,
+  pods,
+  type Scale,
+  type Secret,
+  secrets,
+} from './client/resources.ts';
+export {
+  type ApplyObject,
+  apiVersionOf,
+  type Draft,
+  type Intent,
+  type KubeObject,
+  keyOf,
+  type MergePatch,
+  type ObjectMeta,
+  type ObjectRef,
+  parseKey,
+  type ResourceType,
+  refKey,
+  resourceType,
+  type Served,
+} from './client/types.ts';
+export type { Bookmark, WatchEvent } from './client/watch-event.ts';
+export { type Condition, findCondition, isConditionTrue, setCondition } from './runtime/conditions.ts';
+export { microTimestamp, timestamp } from './time.ts';
