@@ -1,0 +1,70 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { agentStatus } from '../../core/agent-contract.ts';
+import { Failure } from '../../core/failure.ts';
+import { advance, beginLoad, describe as describeLoad, enterPhase, fail, type LoadState } from './phases.ts';
+
+const t0 = Date.UTC(2026, 0, 1);
+const around = { model: 'm', engine: 'llama', inFlight: 0, waiting: 0, draining: false };
+const loading = (bytes = 1000) => enterPhase(enterPhase(beginLoad(t0), 'Fetching', t0), 'LoadingWeights', t0, bytes);
+const show = (state: LoadState, now: number) => describeLoad(state, around, now);
+
+test('tells speed and remaining time from what moved in the last seconds', () => {
+  const state = advance(advance(loading(), 0.25, t0 + 1000), 0.5, t0 + 2000);
+  expect(show(state, t0 + 2000)).toMatchObject({
+    phase: 'LoadingWeights',
+    percent: 50,
+    bytesDone: 500,
+    bytesPerSecond: 250,
+    etaSeconds: 2,
+  });
+});
+
+test('has no remaining time before enough has moved, nor when nothing moves any more', () => {
+  expect(show(loading(), t0 + 100)).toMatchObject({ bytesPerSecond: null, etaSeconds: null });
+  const stuck = advance(loading(), 0.5, t0 + 1000);
+  expect(show(stuck, t0 + 60_000)).toMatchObject({ bytesPerSecond: 0, etaSeconds: null });
+});
+
+test('remembers when it last moved, not when it was last asked or told the same', () => {
+  const state = advance(advance(loading(), 0.5, t0 + 1000), 0.5, t0 + 9000);
+  expect(show(state, t0 + 9000).lastProgressAt).toBe(new Date(t0 + 1000).toISOString());
+});
+
+test('climbs the ladder only upwards', () => {
+  expect(() => enterPhase(loading(), 'Verifying', t0)).toThrow(/cannot enter Verifying/);
+});
+
+test('a failure keeps how far the load came and says why', () => {
+  const state = fail(advance(loading(), 0.7, t0 + 500), new Failure('HostOutOfMemory', 'needs 4 GB'), t0 + 800);
+  expect(show(state, t0 + 800)).toMatchObject({
+    phase: 'Failed',
+    percent: 70,
+    reason: 'HostOutOfMemory',
+    message: 'needs 4 GB',
+    etaSeconds: null,
+  });
+});
+
+test('shows that it drains, whatever it did before', () => {
+  expect(describeLoad(loading(), { ...around, draining: true }, t0)).toMatchObject({ phase: 'Draining', draining: true });
+});
+
+test('whatever the engine reports, the status is valid and never goes back', () => {
+  const reports = fc.array(fc.tuple(fc.double({ noNaN: false }), fc.integer({ min: 0, max: 5000 })), { maxLength: 60 });
+  fc.assert(
+    fc.property(reports, (steps) => {
+      let state = loading();
+      let now = t0;
+      let percent = 0;
+      for (const [fraction, elapsed] of steps) {
+        now += elapsed;
+        state = advance(state, fraction, now);
+        const status = agentStatus.parse(show(state, now));
+        expect(status.percent).toBeGreaterThanOrEqual(percent);
+        if (status.etaSeconds !== null) expect(status.etaSeconds).toBeGreaterThanOrEqual(0);
+        percent = status.percent;
+      }
+    }),
+  );
+});

@@ -1,0 +1,97 @@
+import { type AgentStatus, contractVersion } from '../../core/agent-contract.ts';
+import type { Failure } from '../../core/failure.ts';
+import { phaseLadder, type ReplicaPhase } from '../../core/phases.ts';
+import { observe, type SpeedWindow, speed } from './progress.ts';
+
+/** How far a replica is with loading its model. Instants are milliseconds since the epoch; `fraction` is of the current phase. */
+export type LoadState = {
+  readonly phase: ReplicaPhase;
+  readonly fraction: number;
+  readonly bytesDone: number | null;
+  readonly bytesTotal: number | null;
+  readonly window: SpeedWindow;
+  readonly startedAt: number;
+  readonly lastProgressAt: number;
+  readonly reason: string | null;
+  readonly message: string | null;
+  readonly device: string | null;
+};
+
+/** A load begins, or begins again after a crash. */
+export function beginLoad(now: number): LoadState {
+  return {
+    phase: 'Pending',
+    fraction: 0,
+    bytesDone: null,
+    bytesTotal: null,
+    window: [],
+    startedAt: now,
+    lastProgressAt: now,
+    reason: null,
+    message: null,
+    device: null,
+  };
+}
+
+/** Goes on to a later phase; throws a RangeError when asked to go back, because a ladder is climbed once per load. */
+export function enterPhase(state: LoadState, phase: (typeof phaseLadder)[number], now: number, bytesTotal?: number): LoadState {
+  const rung = (name: ReplicaPhase) => phaseLadder.indexOf(name as (typeof phaseLadder)[number]);
+  if (rung(phase) <= rung(state.phase)) throw new RangeError(`a load in phase ${state.phase} cannot enter ${phase}`);
+  return {
+    ...state,
+    phase,
+    fraction: phase === 'Ready' ? 1 : 0,
+    bytesDone: bytesTotal === undefined ? null : 0,
+    bytesTotal: bytesTotal ?? null,
+    window: bytesTotal === undefined ? [] : observe([], now, 0),
+    lastProgressAt: now,
+  };
+}
+
+/** `fraction` (0 to 1) of the phase is done. Progress never falls; a repeated or lower value changes nothing, not even `lastProgressAt`. */
+export function advance(state: LoadState, fraction: number, now: number): LoadState {
+  const next = Math.min(1, fraction);
+  if (!(next > state.fraction)) return state;
+  const bytesDone = state.bytesTotal === null ? null : Math.round(next * state.bytesTotal);
+  return {
+    ...state,
+    fraction: next,
+    bytesDone,
+    window: bytesDone === null ? state.window : observe(state.window, now, bytesDone),
+    lastProgressAt: now,
+  };
+}
+
+/** The load or the engine failed; progress stays where it was. */
+export function fail(state: LoadState, failure: Failure, now: number): LoadState {
+  return { ...state, phase: 'Failed', window: [], lastProgressAt: now, reason: failure.reason, message: failure.message };
+}
+
+type Around = {
+  readonly model: string;
+  readonly engine: string;
+  readonly inFlight: number;
+  readonly waiting: number;
+  readonly draining: boolean;
+};
+
+/** What `GET /status` answers. The remaining time is null unless bytes are moving: it is never invented. */
+export function describe(state: LoadState, around: Around, now: number): AgentStatus {
+  const bytesPerSecond = state.window.length > 0 && state.phase !== 'Ready' ? speed(state.window, now) : null;
+  const left = state.bytesTotal !== null && state.bytesDone !== null ? state.bytesTotal - state.bytesDone : null;
+  return {
+    contract: contractVersion,
+    phase: around.draining ? 'Draining' : state.phase,
+    percent: Math.round(state.fraction * 1000) / 10,
+    bytesDone: state.bytesDone,
+    bytesTotal: state.bytesTotal,
+    bytesPerSecond: bytesPerSecond === null ? null : Math.round(bytesPerSecond),
+    etaSeconds: left !== null && bytesPerSecond !== null && bytesPerSecond > 0 ? Math.round((left / bytesPerSecond) * 10) / 10 : null,
+    startedAt: new Date(state.startedAt).toISOString(),
+    lastProgressAt: new Date(state.lastProgressAt).toISOString(),
+    reason: state.reason,
+    message: state.message,
+    device: state.device,
+    ...around,
+  };
+}
