@@ -1,0 +1,65 @@
+import { aborted } from '../abort.ts';
+import type { Selection } from '../client/options.ts';
+import { apiVersionOf, type KubeObject, type ResourceType } from '../client/types.ts';
+import { Informer, type InformerOptions } from './informer.ts';
+import type { ListerWatcher } from './reflector.ts';
+import type { Indexer } from './store.ts';
+
+export type InformerRequest<T extends KubeObject> = Selection & {
+  readonly indexers?: Readonly<Record<string, Indexer<T>>> | undefined;
+};
+
+/** One informer for each type and selection, shared by all who ask. */
+export class InformerCache {
+  readonly name = 'cache';
+  private readonly client: ListerWatcher;
+  private readonly options: InformerOptions;
+  private readonly informers = new Map<string, Informer<KubeObject>>();
+  private readonly tasks = new Set<Promise<void>>();
+  private signal: AbortSignal | undefined;
+
+  constructor(client: ListerWatcher, options: InformerOptions = {}) {
+    this.client = client;
+    this.options = options;
+  }
+
+  /** The informer of a selection, made on first use; it starts with the cache, or at once when that runs. */
+  informer<T extends KubeObject>(type: ResourceType<T>, request: InformerRequest<T> = {}): Informer<T> {
+    const { indexers = {}, ...selection } = request;
+    const key = JSON.stringify([apiVersionOf(type), type.plural, selection.namespace, selection.labelSelector, selection.fieldSelector]);
+    // The key holds the type, so what is filed under it was made with the same one.
+    const existing = this.informers.get(key) as Informer<T> | undefined;
+    const informer = existing ?? new Informer(this.client, type, selection, this.options);
+    for (const [name, indexer] of Object.entries(indexers)) informer.addIndexer(name, indexer);
+    if (!existing) {
+      this.informers.set(key, informer as unknown as Informer<KubeObject>);
+      if (this.signal) this.launch(informer, this.signal);
+    }
+    return informer;
+  }
+
+  /** Whether every informer has synced. */
+  get hasSynced(): boolean {
+    return [...this.informers.values()].every((informer) => informer.hasSynced);
+  }
+
+  /** Resolves when every informer asked for so far has synced; rejects with the signal's reason. */
+  async synced(signal: AbortSignal): Promise<void> {
+    await Promise.all([...this.informers.values()].map((informer) => informer.synced(signal)));
+  }
+
+  /** Runs every informer, those asked for later too, until `signal` aborts. Throws when it runs already. */
+  async run(signal: AbortSignal): Promise<void> {
+    if (this.signal) throw new Error('the informer cache runs already');
+    this.signal = signal;
+    for (const informer of this.informers.values()) this.launch(informer, signal);
+    await aborted(signal);
+    await Promise.all(this.tasks);
+    this.signal = undefined;
+  }
+
+  private launch<T extends KubeObject>(informer: Informer<T>, signal: AbortSignal): void {
+    const task = informer.run(signal).finally(() => this.tasks.delete(task));
+    this.tasks.add(task);
+  }
+}
