@@ -8,7 +8,8 @@ export type TableColumn = {
   readonly description?: string;
   /** 0 is always shown; above that only with `-o wide`. */
   readonly priority: number;
-  readonly cell: (object: JsonObject) => string | number | boolean | null;
+  /** `date` columns give the timestamp; the table prints how long before `now` (milliseconds since the epoch) it was. */
+  readonly cell: (object: JsonObject, now: number) => string | number | boolean | null;
 };
 
 /** How server-side apply and strategic merge treat one place in an object. Paths are field names; list elements are `*`. */

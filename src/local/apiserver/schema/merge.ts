@@ -1,0 +1,34 @@
+import type { MergeRule } from '../resource.ts';
+import type { Structural } from './structural.ts';
+
+const untyped: MergeRule = { kind: 'untyped' };
+const scalar: MergeRule = { kind: 'scalar' };
+
+/** How server-side apply merges values of a schema: lists are atomic unless `x-kubernetes-list-type` says otherwise. */
+export function mergeRule(schema: Structural): MergeRule {
+  if (schema.intOrString) return scalar;
+  if (schema.type === 'array' || schema.items) {
+    return {
+      kind: 'list',
+      type: schema.list?.type ?? 'atomic',
+      keys: schema.list?.keys ?? [],
+      items: schema.items ? mergeRule(schema.items) : untyped,
+    };
+  }
+  const names = Object.keys(schema.properties);
+  if (names.length > 0) {
+    const fields: Record<string, MergeRule> = {};
+    for (const [name, property] of Object.entries(schema.properties)) fields[name] = mergeRule(property);
+    return { kind: 'struct', fields, ...(schema.preserveUnknown && { rest: untyped }), ...(schema.atomic && { atomic: true }) };
+  }
+  if (schema.additional) {
+    return {
+      kind: 'map',
+      values: schema.additional === true ? untyped : mergeRule(schema.additional),
+      ...(schema.atomic && { atomic: true }),
+    };
+  }
+  if (schema.preserveUnknown || schema.type === undefined) return untyped;
+  if (schema.type === 'object') return { kind: 'struct', fields: {}, ...(schema.atomic && { atomic: true }) };
+  return scalar;
+}
