@@ -58,9 +58,10 @@ export type FinishReason = 'stop' | 'length';
 /** Tokens as they were counted: the end-of-answer token is not part of `completionTokens`, the tokens of a stop text are. */
 export type Usage = { readonly promptTokens: number; readonly completionTokens: number; readonly cachedTokens: number };
 
-/** `started` comes once, after the prompt was accepted; `text` holds whole characters; `done` is last. */
+/** `started` comes once, when the prompt is accepted; `prompt` says how much of it was worked through; `text` holds whole characters; `done` is last. */
 export type GenerateEvent =
   | { readonly kind: 'started'; readonly promptTokens: number; readonly cachedTokens: number }
+  | { readonly kind: 'prompt'; readonly tokens: number }
   | { readonly kind: 'text'; readonly text: string; readonly tokens: number }
   | { readonly kind: 'done'; readonly finishReason: FinishReason; readonly usage: Usage };
 

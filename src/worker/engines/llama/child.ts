@@ -1,0 +1,4 @@
+import { serveEngine } from '../process/serve.ts';
+import { LlamaEngine } from './llama-engine.ts';
+
+serveEngine(new LlamaEngine());

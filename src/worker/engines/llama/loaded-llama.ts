@@ -1,0 +1,93 @@
+import { getLlama, InsufficientMemoryError, type Llama, type LlamaContext, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp';
+import { describeError, Failure } from '../../../core/failure.ts';
+import type { LoadRequest } from '../engine.ts';
+import { computeThreads, memoryLimit } from './cgroup.ts';
+import { assertDevice, deviceFailure, gpuFor } from './device.ts';
+
+/** Tokens of context when neither the deployment nor the model says less: the KV cache of every sequence is reserved up front. */
+const defaultContextLength = 4096;
+/** llama.cpp's limit on sequences of one context. */
+const mostSequences = 256;
+
+/** A model in memory, with a context that holds `sequences` requests of `contextLength` tokens each. */
+export type LoadedLlama = {
+  readonly llama: Llama;
+  readonly model: LlamaModel;
+  readonly context: LlamaContext;
+  readonly contextLength: number;
+  readonly device: string;
+  readonly threads: number;
+};
+
+/** Loads weights and reserves the KV cache. What does not fit is refused before anything is allocated. Throws a Failure. */
+export async function loadLlama(request: LoadRequest, onProgress: (fraction: number) => void, signal: AbortSignal): Promise<LoadedLlama> {
+  if (request.maxSequences > mostSequences) {
+    throw new Failure('UnsupportedModel', `The engine llama runs at most ${mostSequences} sequences, not ${request.maxSequences}.`);
+  }
+  const threads = computeThreads();
+  const llama = await startLlama(request, threads);
+  const limit = memoryLimit();
+  if (limit !== undefined) await llama.setRamCap(limit);
+
+  const model = await loadModel(llama, request, onProgress, signal);
+  const device = await assertDevice(llama, request.device, model.gpuLayers);
+  const contextLength = chooseContextLength(request, model.trainContextSize);
+  const context = await createContext(model, request.maxSequences, contextLength, device, signal);
+  return { llama, model, context, contextLength, device, threads };
+}
+
+async function startLlama(request: LoadRequest, threads: number): Promise<Llama> {
+  const gpu = gpuFor(request.device);
+  try {
+    // Never a source build or a download: what is not in the image is missing.
+    return await getLlama({ gpu, build: 'never', skipDownload: true, maxThreads: threads, logLevel: LlamaLogLevel.warn, logger: logLine });
+  } catch (error) {
+    throw deviceFailure(request.device, error);
+  }
+}
+
+async function loadModel(
+  llama: Llama,
+  request: LoadRequest,
+  onLoadProgress: (fraction: number) => void,
+  signal: AbortSignal,
+): Promise<LlamaModel> {
+  try {
+    return await llama.loadModel({ modelPath: request.modelPath, onLoadProgress, loadSignal: signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof InsufficientMemoryError)
+      throw new Failure(llama.gpu === false ? 'HostOutOfMemory' : 'DeviceOutOfMemory', error.message, { cause: error });
+    throw new Failure('UnsupportedModel', `llama.cpp cannot load ${request.modelPath}: ${describeError(error)}`, { cause: error });
+  }
+}
+
+function chooseContextLength(request: LoadRequest, trained: number): number {
+  if (request.contextLength !== undefined && request.contextLength > trained) {
+    throw new Failure(
+      'UnsupportedModel',
+      `The model was trained for a context of ${trained} tokens, not ${request.contextLength}: lower contextLength.`,
+    );
+  }
+  return request.contextLength ?? Math.min(trained, defaultContextLength);
+}
+
+async function createContext(
+  model: LlamaModel,
+  sequences: number,
+  contextSize: number,
+  device: string,
+  createSignal: AbortSignal,
+): Promise<LlamaContext> {
+  try {
+    return await model.createContext({ sequences, contextSize, createSignal });
+  } catch (error) {
+    createSignal.throwIfAborted();
+    const message = `${sequences} sequences of ${contextSize} tokens do not fit on ${device}: ${describeError(error)}`;
+    throw new Failure(error instanceof InsufficientMemoryError ? 'KVCacheTooSmall' : 'EngineCrashed', message, { cause: error });
+  }
+}
+
+function logLine(level: LlamaLogLevel, message: string): void {
+  process.stderr.write(`llama.cpp ${level}: ${message.trim()}\n`);
+}
