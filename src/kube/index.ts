@@ -48,5 +48,23 @@ export {
   type Served,
 } from './client/types.ts';
 export type { Bookmark, WatchEvent } from './client/watch-event.ts';
+export { KubeMetrics } from './metrics.ts';
 export { type Condition, findCondition, isConditionTrue, setCondition } from './runtime/conditions.ts';
+export { Controller, type ControllerOptions, type Reconcile, type ReconcileContext } from './runtime/controller.ts';
+export { Manager, type ManagerOptions, type Runnable } from './runtime/manager.ts';
+export type { ControllerMetrics, ControllerObserver, QueueObserver } from './runtime/observers.ts';
+export {
+  and,
+  annotationsChanged,
+  deletionStarted,
+  generationChanged,
+  labelsChanged,
+  not,
+  or,
+  type Predicate,
+} from './runtime/predicates.ts';
+export { ExponentialBackoff, MaxOf, type RateLimiter, TokenBucket } from './runtime/rate-limiter.ts';
+export { done, type Result, requeueAfter, TerminalError } from './runtime/result.ts';
+export { forType, owns, type Source, watches } from './runtime/sources.ts';
+export { WorkQueue, type WorkQueueOptions } from './runtime/work-queue.ts';
 export { microTimestamp, timestamp } from './time.ts';

@@ -29,7 +29,7 @@ export class Informer<T extends KubeObject> {
   readonly store: Store<T>;
   private readonly objects = new ObjectStore<T>();
   private readonly reflector: Reflector<T>;
-  private readonly handlers = new Set<Handler<T>>();
+  private readonly handlers = new Set<{ readonly handler: Handler<T> }>();
   private readonly logger: Logger;
   private readonly firstSync = Promise.withResolvers<void>();
   private isSynced = false;
@@ -72,9 +72,9 @@ export class Informer<T extends KubeObject> {
 
   /** Adds a handler, which first hears an `add` for every object that is known. Returns the function that removes it. */
   addHandler(handler: Handler<T>): () => void {
-    // A copy, so that one object may be added twice and removed once.
-    const entry: Handler<T> = { ...handler };
-    for (const object of this.objects.list()) this.call(entry, { type: 'add', object });
+    // Wrapped, so that one handler may be added twice and removed once.
+    const entry = { handler };
+    for (const object of this.objects.list()) this.call(handler, { type: 'add', object });
     this.handlers.add(entry);
     return () => this.handlers.delete(entry);
   }
@@ -96,7 +96,7 @@ export class Informer<T extends KubeObject> {
   }
 
   private deliver(changes: readonly Change<T>[]): void {
-    for (const change of changes) for (const handler of this.handlers) this.call(handler, change);
+    for (const change of changes) for (const { handler } of [...this.handlers]) this.call(handler, change);
   }
 
   private call(handler: Handler<T>, change: Change<T>): void {

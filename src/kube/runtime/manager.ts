@@ -1,0 +1,147 @@
+import { type Clock, systemClock } from '../../core/clock.ts';
+import { type Logger, silentLogger } from '../../core/logger.ts';
+import { aborted } from '../abort.ts';
+
+/** A part of a program that runs until its signal aborts. */
+export type Runnable = {
+  readonly name: string;
+  run(signal: AbortSignal): Promise<void>;
+  /** Resolves when what comes after may start; at once unless given. */
+  ready?(signal: AbortSignal): Promise<void>;
+};
+
+export type ManagerOptions = {
+  readonly logger?: Logger | undefined;
+  readonly clock?: Clock | undefined;
+  /** How long the whole stop may take; 30 s unless told. */
+  readonly graceMs?: number | undefined;
+  /** How long a stage may take to be ready; 2 min unless told. */
+  readonly readyTimeoutMs?: number | undefined;
+};
+
+const stages = ['servers', 'caches', 'runnables', 'controllers'] as const;
+type Stage = (typeof stages)[number];
+
+type Running = { readonly stage: Stage; readonly stop: AbortController; readonly ended: Promise<unknown> };
+
+/**
+ * Starts the parts of a program in order - servers, caches, other runnables, controllers - each stage when the one before
+ * is ready, and stops them in reverse: whoever needs a cache is gone before the cache is.
+ */
+export class Manager {
+  private readonly parts: Record<Stage, Runnable[]> = { servers: [], caches: [], runnables: [], controllers: [] };
+  private readonly logger: Logger;
+  private readonly clock: Clock;
+  private readonly graceMs: number;
+  private readonly readyTimeoutMs: number;
+  private isReady = false;
+  private started = false;
+
+  constructor(options: ManagerOptions = {}) {
+    this.logger = options.logger ?? silentLogger;
+    this.clock = options.clock ?? systemClock;
+    this.graceMs = options.graceMs ?? 30_000;
+    this.readyTimeoutMs = options.readyTimeoutMs ?? 120_000;
+  }
+
+  /** Metrics and health listeners: up first, down last. */
+  addServer(server: Runnable): void {
+    this.add('servers', server);
+  }
+
+  /** An InformerCache, or anything that must be filled before a controller may look at it. */
+  addCache(cache: { readonly name: string; run(signal: AbortSignal): Promise<void>; synced(signal: AbortSignal): Promise<void> }): void {
+    this.add('caches', { name: cache.name, run: (signal) => cache.run(signal), ready: (signal) => cache.synced(signal) });
+  }
+
+  addRunnable(runnable: Runnable): void {
+    this.add('runnables', runnable);
+  }
+
+  addController(controller: { readonly name: string; start(signal: AbortSignal): Promise<void> }): void {
+    this.add('controllers', { name: controller.name, run: (signal) => controller.start(signal) });
+  }
+
+  /** Whether every stage has started and none is stopping: the answer of a readiness probe. */
+  get ready(): boolean {
+    return this.isReady;
+  }
+
+  /**
+   * Runs everything until `signal` aborts, then stops it and resolves.
+   * When a part fails or ends by itself, the rest is stopped and the failure thrown; so it is when the stop outlasts its grace.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    if (this.started) throw new Error('the manager has been started already');
+    this.started = true;
+    const failed = new AbortController();
+    const stopping = AbortSignal.any([signal, failed.signal]);
+    const running: Running[] = [];
+    try {
+      for (const stage of stages) {
+        if (stopping.aborted) break;
+        running.push(this.launch(stage, stopping, failed));
+        await this.untilReady(stage, stopping);
+      }
+      this.isReady = !stopping.aborted;
+      await aborted(stopping);
+    } catch (error) {
+      if (!stopping.aborted) failed.abort(error);
+    }
+    this.isReady = false;
+    await this.stop(running);
+    if (failed.signal.aborted) throw failed.signal.reason;
+  }
+
+  private add(stage: Stage, part: Runnable): void {
+    if (this.started) throw new Error(`"${part.name}" comes too late: the manager runs`);
+    this.parts[stage].push(part);
+  }
+
+  private launch(stage: Stage, stopping: AbortSignal, failed: AbortController): Running {
+    const stop = new AbortController();
+    const ended = this.parts[stage].map(async (part) => {
+      try {
+        await part.run(stop.signal);
+        if (!stopping.aborted) failed.abort(new Error(`"${part.name}" ended by itself`));
+      } catch (error) {
+        if (stop.signal.aborted) this.logger.warn({ err: error, part: part.name }, 'a part failed while it stopped');
+        else failed.abort(new Error(`"${part.name}" failed`, { cause: error }));
+      }
+    });
+    return { stage, stop, ended: Promise.all(ended) };
+  }
+
+  private async untilReady(stage: Stage, stopping: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const signal = AbortSignal.any([stopping, over.signal]);
+    this.clock.sleep(this.readyTimeoutMs, over.signal).then(
+      () => over.abort(new Error(`the ${stage} were not ready within ${this.readyTimeoutMs / 1000} s`)),
+      () => {}, // ready in time
+    );
+    try {
+      await Promise.all(this.parts[stage].map((part) => part.ready?.(signal)));
+    } finally {
+      over.abort();
+    }
+  }
+
+  private async stop(running: readonly Running[]): Promise<void> {
+    const over = new AbortController();
+    const tooLate = this.clock.sleep(this.graceMs, over.signal).then(
+      () => true,
+      () => false, // everything ended in time
+    );
+    try {
+      for (const { stage, stop, ended } of running.toReversed()) {
+        stop.abort(new DOMException('the program stops', 'AbortError'));
+        if (await Promise.race([ended.then(() => false), tooLate])) {
+          for (const rest of running) rest.stop.abort();
+          throw new Error(`the ${stage} did not stop within ${this.graceMs / 1000} s`);
+        }
+      }
+    } finally {
+      over.abort();
+    }
+  }
+}
