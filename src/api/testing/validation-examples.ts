@@ -282,7 +282,7 @@ export const validationExamples: readonly ValidationExample[] = [
     accepted: deployment({ rollout: { maxSurge: 0, maxUnavailable: 1 } }),
     refused: deployment({ rollout: { maxSurge: 0 } }),
     field: 'spec.rollout',
-    message: 'a rollout cannot move',
+    message: 'with rollout.maxSurge and rollout.maxUnavailable both 0',
   },
   {
     what: 'a hash in place of a key',
