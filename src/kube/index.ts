@@ -51,6 +51,7 @@ export type { Bookmark, WatchEvent } from './client/watch-event.ts';
 export { KubeMetrics } from './metrics.ts';
 export { type Condition, findCondition, isConditionTrue, setCondition } from './runtime/conditions.ts';
 export { Controller, type ControllerOptions, type Reconcile, type ReconcileContext } from './runtime/controller.ts';
+export { EventRecorder, type EventRecorderOptions } from './runtime/event-recorder.ts';
 export { Manager, type ManagerOptions, type Runnable } from './runtime/manager.ts';
 export type { ControllerMetrics, ControllerObserver, QueueObserver } from './runtime/observers.ts';
 export {

@@ -1,0 +1,163 @@
+import { randomUUID } from 'node:crypto';
+import { type Clock, systemClock } from '../../core/clock.ts';
+import { type Logger, silentLogger } from '../../core/logger.ts';
+import { untilAborted } from '../abort.ts';
+import { ConnectionError, isNotFound } from '../client/api-error.ts';
+import type { KubeClient } from '../client/kube-client.ts';
+import { type Event, events } from '../client/resources.ts';
+import type { Draft, KubeObject } from '../client/types.ts';
+import { timestamp } from '../time.ts';
+import { type Correlated, EventCorrelator } from './event-correlator.ts';
+
+export type EventRecorderOptions = {
+  readonly client: Pick<KubeClient, 'create' | 'mergePatch'>;
+  /** Who speaks, for example `modelfleet-controller`. */
+  readonly component: string;
+  /** Which of them, for example the pod's name. */
+  readonly instance?: string | undefined;
+  readonly clock?: Clock | undefined;
+  readonly logger?: Logger | undefined;
+  readonly newId?: (() => string) | undefined;
+};
+
+type Pending = {
+  readonly object: KubeObject;
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly correlated: Correlated;
+  readonly lastAt: number;
+};
+
+const maxPending = 1000;
+const maxTries = 5;
+const firstRetryMs = 500;
+// core/v1 validation: a longer message fails the write.
+const maxMessageLength = 1024;
+
+/**
+ * Tells people what happened to an object through core/v1 Events. Repeats count up on one Event.
+ * Never blocks and never throws: what cannot be written is logged and dropped.
+ */
+export class EventRecorder {
+  private readonly options: EventRecorderOptions;
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  private readonly correlator = new EventCorrelator();
+  /** By correlation key: of an Event that is not yet written, only the newest state is. */
+  private readonly pending = new Map<string, Pending>();
+  private readonly names = new Map<string, string>();
+  private writing: Promise<void> | undefined;
+
+  constructor(options: EventRecorderOptions) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+    this.logger = options.logger ?? silentLogger;
+  }
+
+  /** `reason` is in UpperCamelCase, `message` a sentence for people. */
+  event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    const now = this.clock.now();
+    const { uid, namespace = '', name } = object.metadata;
+    const text = message.length > maxMessageLength ? `${message.slice(0, maxMessageLength - 1)}…` : message;
+    const identity = uid ?? `${object.kind}/${namespace}/${name}`;
+    const correlated = this.correlator.correlate({ object: identity, type, reason, message: text }, now);
+    if (!correlated) return;
+    if (this.pending.size >= maxPending && !this.pending.has(correlated.key)) {
+      this.logger.warn({ reason, object: identity }, 'too many events wait to be written, one is dropped');
+      return;
+    }
+    this.pending.set(correlated.key, { object, type, reason, correlated, lastAt: now });
+    this.writing ??= this.write().finally(() => {
+      this.writing = undefined;
+    });
+  }
+
+  /** Resolves when every event so far is written or dropped; rejects with the signal's reason. */
+  async flush(signal: AbortSignal): Promise<void> {
+    while (this.writing) await untilAborted(this.writing, signal);
+  }
+
+  private async write(): Promise<void> {
+    // Out of the caller's turn: what is said in one reconcile is written after it.
+    await Promise.resolve();
+    for (let next = this.takeFirst(); next; next = this.takeFirst()) {
+      try {
+        await this.writeOne(next);
+      } catch (error) {
+        const { reason, object } = next;
+        this.logger.warn({ err: error, reason, kind: object.kind, name: object.metadata.name }, 'an event could not be written');
+      }
+    }
+  }
+
+  private takeFirst(): Pending | undefined {
+    const first = this.pending.entries().next().value;
+    if (!first) return undefined;
+    this.pending.delete(first[0]);
+    return first[1];
+  }
+
+  private async writeOne(pending: Pending): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.send(pending);
+        return;
+      } catch (error) {
+        // An answer is an answer; only a lost one is worth another try.
+        if (!(error instanceof ConnectionError) || tries >= maxTries) throw error;
+        await this.clock.sleep(firstRetryMs * 2 ** (tries - 1));
+      }
+    }
+  }
+
+  private async send(pending: Pending): Promise<void> {
+    const { client } = this.options;
+    const { correlated, object, lastAt } = pending;
+    const namespace = object.metadata.namespace ?? 'default';
+    const name = this.names.get(correlated.key);
+    if (name !== undefined && correlated.count > 1) {
+      const patch = { count: correlated.count, message: correlated.message, lastTimestamp: timestamp(lastAt) };
+      try {
+        await client.mergePatch(events, { namespace, name }, patch);
+        return;
+      } catch (error) {
+        if (!isNotFound(error)) throw error; // else it expired: say it anew
+      }
+    }
+    const created = this.compose(pending, namespace);
+    await client.create(events, created);
+    this.rememberName(correlated.key, created.metadata.name ?? '');
+  }
+
+  private compose({ object, type, reason, correlated, lastAt }: Pending, namespace: string): Draft<Event> {
+    const { component, instance = '', newId = randomUUID } = this.options;
+    const { uid, resourceVersion, name } = object.metadata;
+    return {
+      metadata: { namespace, name: `${name}.${newId().replaceAll('-', '').slice(0, 16)}` },
+      involvedObject: {
+        apiVersion: object.apiVersion,
+        kind: object.kind,
+        name,
+        ...(object.metadata.namespace && { namespace: object.metadata.namespace }),
+        ...(uid && { uid }),
+        ...(resourceVersion && { resourceVersion }),
+      },
+      type,
+      reason,
+      message: correlated.message,
+      count: correlated.count,
+      firstTimestamp: timestamp(correlated.firstAt),
+      lastTimestamp: timestamp(lastAt),
+      source: { component },
+      reportingComponent: component,
+      reportingInstance: instance,
+    };
+  }
+
+  private rememberName(key: string, name: string): void {
+    this.names.delete(key);
+    this.names.set(key, name);
+    const oldest = this.names.keys().next().value;
+    if (this.names.size > maxPending && oldest !== undefined) this.names.delete(oldest);
+  }
+}
