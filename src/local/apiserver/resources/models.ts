@@ -66,8 +66,12 @@ function refine(schema: JsonObject, field: string, overlay: Overlay): JsonObject
     refined.additionalProperties = { ...quantity };
   }
   const list = overlay.lists?.[field];
-  if (list === 'set') refined['x-kubernetes-list-type'] = 'set';
-  else if (list) Object.assign(refined, { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [...list] });
+  if (list === 'set') Object.assign(refined, { 'x-kubernetes-list-type': 'set', 'x-kubernetes-patch-strategy': 'merge' });
+  else if (list) {
+    Object.assign(refined, { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [...list] });
+    // Strategic merge patch knows one key only; upstream names the first.
+    Object.assign(refined, { 'x-kubernetes-patch-strategy': 'merge', 'x-kubernetes-patch-merge-key': list[0] ?? '' });
+  }
   if (overlay.atomicMaps?.includes(field)) refined['x-kubernetes-map-type'] = 'atomic';
   const values = overlay.enums?.[field];
   if (values) refined.enum = [...values];

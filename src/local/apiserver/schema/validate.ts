@@ -24,14 +24,54 @@ const compositions = ['allOf', 'anyOf', 'oneOf'] as const;
 
 function createAjv(): Ajv {
   const regExp = Object.assign((pattern: string) => goRegExp(pattern), { code: 'goRegExp' });
-  const ajv = new Ajv({ allErrors: true, strict: false, verbose: true, messages: false, code: { regExp } });
+  const ajv = new Ajv({ allErrors: true, strict: false, verbose: true, messages: false, inlineRefs: false, code: { regExp } });
   for (const [name, validate] of Object.entries(stringFormats)) ajv.addFormat(name, { type: 'string', validate });
   ajv.addFormat('int32', { type: 'number', validate: (value: number) => value >= -int32 && value < int32 });
   return ajv;
 }
 
-/** JSON Schema (draft 7) of an OpenAPI v3 structural schema, for ajv. */
+/** JSON Schema (draft 7) of an OpenAPI v3 structural schema, for ajv. Equal structs are written once: a pod has many probes and selectors. */
 function jsonSchema(schema: JsonObject): JsonObject {
+  const definitions: JsonObject = {};
+  const names = new Map<string, string>();
+
+  function share(struct: JsonObject): JsonObject {
+    const text = JSON.stringify(struct);
+    let name = names.get(text);
+    if (name === undefined) {
+      name = `struct${names.size}`;
+      names.set(text, name);
+      definitions[name] = struct;
+    }
+    return { $ref: `#/definitions/${name}` };
+  }
+
+  function convert(from: JsonObject): JsonObject {
+    const out = ownKeywords(from);
+    if (isJsonObject(from.properties)) {
+      const properties: JsonObject = {};
+      for (const [name, each] of Object.entries(from.properties)) {
+        if (!isJsonObject(each)) continue;
+        const property = convert(each);
+        // ajv takes long over schemas, and a property that promises nothing needs no check.
+        if (Object.keys(property).length > 0) properties[name] = property;
+      }
+      out.properties = properties;
+    }
+    if (isJsonObject(from.additionalProperties)) out.additionalProperties = convert(from.additionalProperties);
+    if (isJsonObject(from.items)) out.items = convert(from.items);
+    for (const name of compositions) if (Array.isArray(from[name])) out[name] = from[name].filter(isJsonObject).map(convert);
+    if (isJsonObject(from.not)) out.not = convert(from.not);
+    // Branches of compositions carry no type; they stay inline, so that an error's path tells that it lies in one.
+    return from.type === 'object' && out.properties ? share(out) : out;
+  }
+
+  const root = convert(schema);
+  return { ...root, definitions };
+}
+
+/** The keywords of a schema that concern the value itself. */
+function ownKeywords(schema: JsonObject): JsonObject {
   const out: JsonObject = {};
   for (const name of kept) if (schema[name] !== undefined) out[name] = schema[name];
   if (typeof schema.type === 'string') out.type = schema.nullable === true ? [schema.type, 'null'] : schema.type;
@@ -42,15 +82,6 @@ function jsonSchema(schema: JsonObject): JsonObject {
   if (typeof schema.format === 'string' && (schema.format in stringFormats || schema.format === 'int32')) out.format = schema.format;
   bound(schema, out, 'minimum', 'exclusiveMinimum');
   bound(schema, out, 'maximum', 'exclusiveMaximum');
-  if (isJsonObject(schema.properties)) {
-    out.properties = Object.fromEntries(
-      Object.entries(schema.properties).flatMap(([name, each]) => (isJsonObject(each) ? [[name, jsonSchema(each)]] : [])),
-    );
-  }
-  if (isJsonObject(schema.additionalProperties)) out.additionalProperties = jsonSchema(schema.additionalProperties);
-  if (isJsonObject(schema.items)) out.items = jsonSchema(schema.items);
-  for (const name of compositions) if (Array.isArray(schema[name])) out[name] = schema[name].filter(isJsonObject).map(jsonSchema);
-  if (isJsonObject(schema.not)) out.not = jsonSchema(schema.not);
   return out;
 }
 
