@@ -123,6 +123,12 @@ export const errors = catalogue({
     code: 'request_too_large',
     message: (limitBytes: number) => `The request body is larger than ${limitBytes} bytes.`,
   },
+  headersTooLarge: {
+    status: 431,
+    type: 'invalid_request_error',
+    code: 'headers_too_large',
+    message: () => 'The request headers are too large.',
+  },
   queueFull: {
     status: 429,
     type: 'rate_limit_error',
@@ -149,6 +155,12 @@ export const errors = catalogue({
     message: (model: string) => `No replica of \`${model}\` can serve now. Try again later.`,
   },
   draining: { status: 503, type: 'service_unavailable', code: 'draining', message: () => 'This replica is shutting down. Try again.' },
+  starting: {
+    status: 503,
+    type: 'service_unavailable',
+    code: 'starting',
+    message: () => 'The gateway is starting and does not know keys and models yet. Try again.',
+  },
   upstreamFailed: {
     status: 502,
     type: 'api_error',

@@ -1,0 +1,35 @@
+import type { ServerResponse } from 'node:http';
+import type { HttpError } from '../core/errors.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Name of the header that carries a request's id, in and out. */
+export const requestIdHeader = 'x-request-id';
+
+/** Answers with a JSON document. */
+export function sendJson(exchange: Exchange, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
+  const bytes = Buffer.from(JSON.stringify(body));
+  exchange.outcome = status;
+  exchange.response
+    .writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': bytes.length,
+      [requestIdHeader]: exchange.id,
+      ...headers,
+    })
+    .end(bytes);
+}
+
+/** Answers with an error in OpenAI's shape; an answer that has begun can only be cut off. */
+export function sendError(exchange: Exchange, error: HttpError): void {
+  if (exchange.response.headersSent) {
+    exchange.outcome = error.status;
+    exchange.response.destroy();
+    return;
+  }
+  sendJson(exchange, error.status, error, error.headers);
+}
+
+/** Ends the connection with the answer, because the gateway closes or because what the caller sends on it cannot be trusted. */
+export function closeAfter(response: ServerResponse): void {
+  if (!response.headersSent) response.shouldKeepAlive = false;
+}

@@ -1,0 +1,221 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../core/clock.ts';
+import { errors, type HttpError } from '../core/errors.ts';
+import { CallerGone, type Cut, type Exchange, given } from './exchange.ts';
+import { downstreamHeaders, upstreamHeaders } from './headers.ts';
+import { type AttemptFailure, isRetryableStatus } from './policies/retry.ts';
+import type { ServingLimits } from './ports.ts';
+import type { Replica } from './replica.ts';
+import { EventCutter, errorEvent } from './sse.ts';
+import { after } from './timers.ts';
+
+/** How an attempt ended: `answered` (also when the answer broke off), or with nothing sent to the caller. */
+type AttemptResult =
+  | { readonly kind: 'answered' }
+  | { readonly kind: 'failed'; readonly failure: AttemptFailure }
+  | { readonly kind: 'refused'; readonly error: HttpError | CallerGone };
+
+/** What an attempt needs to know besides its exchange. */
+type AttemptOptions = {
+  readonly replica: Replica;
+  readonly limits: ServingLimits;
+  readonly clock: Clock;
+  /** Asked before an answer of 502 to 504 is passed on: true drops it, and the attempt fails instead. */
+  mayRetry(failure: AttemptFailure): boolean;
+};
+
+/** A whole answer longer than this is passed on as it comes. */
+const maxCollectedBytes = 8 * 1_048_576;
+
+/**
+ * How an answer goes to the caller: `events` as they come, between event ends; `whole` collected and sent at once, so that
+ * a broken one can still become an error; `raw` as it comes.
+ */
+type Mode = 'events' | 'whole' | 'raw';
+
+/** Sends an exchange's request to a replica and its answer to the caller. Resolves when nothing more will be sent. */
+export function attempt(exchange: Exchange, options: AttemptOptions): Promise<AttemptResult> {
+  return new Promise((resolve) => {
+    const handler = new AttemptHandler(exchange, options, resolve);
+    options.replica.upstream.dispatch(
+      { method: 'POST', path: exchange.path, headers: upstreamHeaders(exchange), body: exchange.body },
+      handler,
+    );
+  });
+}
+
+/** undici's raw handler: no promise, stream or closure per chunk. */
+class AttemptHandler implements Dispatcher.DispatchHandler {
+  private readonly exchange: Exchange;
+  private readonly options: AttemptOptions;
+  private readonly resolve: (result: AttemptResult) => void;
+  private controller: Dispatcher.DispatchController | undefined;
+  private settled = false;
+
+  private status = 0;
+  private headers: IncomingHttpHeaders = {};
+  private mode: Mode = 'whole';
+  private begun = false;
+  private stalled = false;
+  private readonly cutter = new EventCutter();
+  private collected: Buffer[] = [];
+  private collectedBytes = 0;
+
+  private readonly totalTimer: NodeJS.Timeout;
+  private silenceTimer: NodeJS.Timeout | undefined;
+
+  constructor(exchange: Exchange, options: AttemptOptions, resolve: (result: AttemptResult) => void) {
+    this.exchange = exchange;
+    this.options = options;
+    this.resolve = resolve;
+    const { limits, clock } = options;
+    const leftMs = limits.requestTimeoutMs - (clock.now() - exchange.arrivedAt);
+    this.totalTimer = after(leftMs, () => this.timeOut('the whole answer'));
+    // A worker that does not stream is silent until its answer is whole: only the total time bounds it.
+    if (given(exchange.call).stream) this.silenceTimer = after(limits.firstTokenTimeoutMs, () => this.timeOut('the first byte'));
+    exchange.onCut = (why) => this.cut(why);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller;
+    if (this.settled) controller.abort(new CallerGone());
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    if (this.settled || status < 200) return;
+    const failure: AttemptFailure = { kind: 'status', status };
+    if (isRetryableStatus(status) && this.options.mayRetry(failure)) {
+      this.settle({ kind: 'failed', failure });
+      this.abortUpstream();
+      return;
+    }
+    this.status = status;
+    this.headers = headers;
+    if (headers['content-type']?.startsWith('text/event-stream')) this.mode = 'events';
+    else if (given(this.exchange.call).stream && status < 300) this.mode = 'raw';
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.settled) return;
+    if (this.exchange.firstByteAt === undefined) this.noteFirstByte();
+    else this.silenceTimer?.refresh();
+
+    const ready = this.mode === 'raw' ? chunk : this.mode === 'events' ? this.cutter.take(chunk) : this.collect(chunk);
+    if (ready) this.write(ready);
+  }
+
+  onResponseEnd(): void {
+    if (this.settled) return;
+    const { response } = this.exchange;
+    const rest = this.mode === 'events' ? this.cutter.rest() : undefined;
+    if (this.mode === 'whole') {
+      const body = this.takeCollected();
+      const headers = downstreamHeaders(this.exchange, this.headers);
+      headers.push('content-length', String(body.length));
+      response.writeHead(this.status, headers).end(body);
+    } else {
+      this.begin();
+      response.end(rest);
+    }
+    this.exchange.outcome = this.status;
+    this.settle({ kind: 'answered' });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, cause: Error): void {
+    if (this.settled) return;
+    if (this.exchange.firstByteAt === undefined) {
+      const kind = this.controller ? 'reset' : 'connect';
+      this.settle({ kind: 'failed', failure: { kind, cause } });
+      return;
+    }
+    const name = given(this.exchange.call).model;
+    this.breakOff((this.begun ? errors.streamInterrupted(name) : errors.upstreamFailed(name)).withCause(cause));
+  }
+
+  /** The caller left, or the gateway closes: the replica must not go on for nobody. */
+  private cut(why: Cut): void {
+    if (this.settled) return;
+    if (why === 'gone') this.settle({ kind: 'refused', error: new CallerGone() });
+    else this.breakOff(errors.draining());
+    this.abortUpstream();
+  }
+
+  private timeOut(what: string): void {
+    // While the caller does not read, the replica is paused and cannot be blamed for its silence.
+    if (this.stalled && what !== 'the whole answer') {
+      this.silenceTimer?.refresh();
+      return;
+    }
+    this.breakOff(errors.upstreamTimeout(given(this.exchange.call).model, what));
+    this.abortUpstream();
+  }
+
+  /** Ends an answer that cannot be completed, in the way that its reader will notice. */
+  private breakOff(error: HttpError): void {
+    const { response } = this.exchange;
+    if (!this.begun) {
+      this.settle({ kind: 'refused', error });
+      return;
+    }
+    const whole = this.mode === 'events' && this.cutter.done;
+    this.exchange.outcome = whole ? this.status : error.status;
+    if (whole) response.end();
+    else if (this.mode === 'events') response.end(errorEvent(error));
+    else response.destroy();
+    this.settle({ kind: 'answered' });
+  }
+
+  private noteFirstByte(): void {
+    const { clock, limits } = this.options;
+    this.exchange.firstByteAt = clock.now();
+    if (!this.silenceTimer) return;
+    clearTimeout(this.silenceTimer);
+    this.silenceTimer = after(limits.idleStreamTimeoutMs, () => this.timeOut('the next part of the answer'));
+  }
+
+  /** Headers wait for the first bytes of the body: until then another replica can still answer, and both go out in one packet. */
+  private begin(): void {
+    if (this.begun) return;
+    this.exchange.response.writeHead(this.status, downstreamHeaders(this.exchange, this.headers));
+    this.begun = true;
+  }
+
+  private write(bytes: Buffer): void {
+    this.begin();
+    if (this.exchange.response.write(bytes) || this.stalled) return;
+    this.stalled = true;
+    this.controller?.pause();
+    this.exchange.response.once('drain', () => {
+      this.stalled = false;
+      if (!this.settled) this.controller?.resume();
+    });
+  }
+
+  /** Keeps a part of a whole answer; gives back everything when it gets too long to keep. */
+  private collect(chunk: Buffer): Buffer | undefined {
+    this.collected.push(chunk);
+    this.collectedBytes += chunk.length;
+    if (this.collectedBytes <= maxCollectedBytes) return undefined;
+    this.mode = 'raw';
+    return this.takeCollected();
+  }
+
+  private takeCollected(): Buffer {
+    const [first, ...more] = this.collected;
+    this.collected = [];
+    return first && more.length === 0 ? first : Buffer.concat(first ? [first, ...more] : []);
+  }
+
+  private abortUpstream(): void {
+    this.controller?.abort(new CallerGone());
+  }
+
+  private settle(result: AttemptResult): void {
+    this.settled = true;
+    clearTimeout(this.totalTimer);
+    clearTimeout(this.silenceTimer);
+    this.exchange.onCut = undefined;
+    this.resolve(result);
+  }
+}

@@ -1,0 +1,90 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Lease, Place } from './line.ts';
+import type { Model } from './models.ts';
+import type { Caller } from './ports.ts';
+
+/** What the gateway reads of a request's body; the body itself goes on unchanged. */
+export type Call = { readonly model: string; readonly stream: boolean; readonly maxTokens: number | undefined };
+
+const nothing = Buffer.alloc(0);
+
+/**
+ * One request and its answer on their way through the stages. Each stage reads what earlier ones set and sets its own;
+ * no stage knows another. Instants are milliseconds of the gateway's clock.
+ */
+export class Exchange {
+  readonly id: string;
+  readonly path: string;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly arrivedAt: number;
+
+  /** Set by `authenticate`. */
+  caller: Caller | undefined;
+  /** Set by `read`. */
+  body: Buffer = nothing;
+  /** Set by `parse`. */
+  call: Call | undefined;
+  /** Set by `resolve`. */
+  model: Model | undefined;
+  /** Set by `queue`. */
+  place: Place | undefined;
+  /** Set by `pick`, and again by each retry of `forward`. */
+  lease: Lease | undefined;
+
+  /** How it ended, as HTTP status: 499 when the caller left, the error's when an answer broke off after it began. */
+  outcome = 0;
+  leasedAt: number | undefined;
+  firstByteAt: number | undefined;
+  retries = 0;
+
+  /** The caller's connection is gone: there is nobody to answer. */
+  gone = false;
+  /** What the running stage does when the exchange is cut short: give up its place, abort its upstream request. */
+  onCut: ((why: Cut) => void) | undefined;
+  private readonly endHooks: (() => void)[] = [];
+  private ended = false;
+
+  constructor(id: string, path: string, request: IncomingMessage, response: ServerResponse, arrivedAt: number) {
+    this.id = id;
+    this.path = path;
+    this.request = request;
+    this.response = response;
+    this.arrivedAt = arrivedAt;
+  }
+
+  /** Runs `hook` once, when the answer has been sent or the caller has left. */
+  onEnd(hook: () => void): void {
+    this.endHooks.push(hook);
+  }
+
+  /** Cuts the exchange short: the running stage gives up what it holds and waits for. */
+  cut(why: Cut): void {
+    if (why === 'gone') this.gone = true;
+    this.onCut?.(why);
+  }
+
+  /** Runs the end hooks; only the first call counts. */
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    for (const hook of this.endHooks) hook();
+  }
+}
+
+/** Why an exchange is cut short: the caller left, or the gateway closes and its grace is over. */
+export type Cut = 'gone' | 'closing';
+
+/** The value that an earlier stage has set. Throws when the stages are in the wrong order. */
+export function given<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a stage ran before the one that sets what it needs');
+  return value;
+}
+
+/** Ends a stage when nobody is left to answer. */
+export class CallerGone extends Error {
+  constructor() {
+    super('the caller closed the connection');
+    this.name = 'CallerGone';
+  }
+}

@@ -1,0 +1,138 @@
+import type { Random } from '../core/clock.ts';
+import { ModelLine } from './line.ts';
+import type { Model, Models, ServedName } from './models.ts';
+import type { ModelSpec, ReplicaSpec, ServingLimits } from './ports.ts';
+import { type OpenUpstream, Replica } from './replica.ts';
+
+/** Limits of a line whose deployment has not been seen yet: nobody can name it, so nobody waits in it. */
+const closedLimits: ServingLimits = {
+  maxConcurrencyPerReplica: 1,
+  maxQueue: 0,
+  queueTimeoutMs: 0,
+  firstTokenTimeoutMs: 0,
+  idleStreamTimeoutMs: 0,
+  requestTimeoutMs: 0,
+};
+
+type Entry = { spec: ModelSpec | undefined; readonly line: ModelLine; readonly replicas: Map<string, Replica> };
+
+type FleetOptions = { readonly open: OpenUpstream; readonly random: Random; readonly now: () => number };
+
+/**
+ * The deployments and replicas that the gateway knows, fed by whoever watches them. Changes act at once: a replica that is
+ * no longer ready gets nothing new, one that is gone is closed after its running answers, one that became ready takes from the line.
+ */
+export class Fleet implements Models {
+  private readonly entries = new Map<string, Entry>();
+  private readonly claims = new Map<string, Model[]>();
+  private readonly closing = new Set<Promise<void>>();
+  private readonly options: FleetOptions;
+
+  constructor(options: FleetOptions) {
+    this.options = options;
+  }
+
+  find(name: string): Model | undefined {
+    return this.model(name) ?? this.claims.get(name)?.[0];
+  }
+
+  served(): readonly ServedName[] {
+    const names = [...this.claims].flatMap(([id, [owner]]) => (owner ? [{ id, createdAt: owner.spec.createdAt }] : []));
+    return names.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+  }
+
+  *all(): Iterable<Model> {
+    for (const { spec, line } of this.entries.values()) if (spec) yield { spec, line };
+  }
+
+  setModel(spec: ModelSpec): void {
+    const entry = this.entry(spec.key);
+    this.unclaim(spec.key, entry.spec);
+    entry.spec = spec;
+    for (const name of spec.names) {
+      const claimants = [...(this.claims.get(name) ?? []), { spec, line: entry.line }];
+      this.claims.set(name, claimants.sort(byAge));
+    }
+    entry.line.configure(spec.limits, spec.availability);
+  }
+
+  deleteModel(key: string): void {
+    const entry = this.entries.get(key);
+    if (!entry) return;
+    this.unclaim(key, entry.spec);
+    entry.spec = undefined;
+    entry.line.close('deleted');
+    this.forgetIfEmpty(key, entry);
+  }
+
+  /** Adds a replica of the deployment `key`, or takes over what changed of it. A new address makes it a new replica. */
+  setReplica(key: string, spec: ReplicaSpec): void {
+    const entry = this.entry(key);
+    let replica = entry.replicas.get(spec.id);
+    if (replica && replica.origin !== spec.origin) {
+      this.remove(entry, replica);
+      replica = undefined;
+    }
+    if (!replica) {
+      replica = new Replica(spec, this.options.open(spec.origin));
+      entry.replicas.set(spec.id, replica);
+      entry.line.replicas.add(replica);
+    }
+    replica.ready = spec.ready;
+    entry.line.changed();
+  }
+
+  deleteReplica(key: string, id: string): void {
+    const entry = this.entries.get(key);
+    const replica = entry?.replicas.get(id);
+    if (!entry || !replica) return;
+    this.remove(entry, replica);
+    entry.line.changed();
+    this.forgetIfEmpty(key, entry);
+  }
+
+  /** Closes all connections once their answers have ended; resolves then. */
+  async close(): Promise<void> {
+    for (const entry of this.entries.values()) for (const replica of entry.replicas.values()) this.remove(entry, replica);
+    await Promise.all(this.closing);
+  }
+
+  private model(key: string): Model | undefined {
+    const entry = this.entries.get(key);
+    return entry?.spec && { spec: entry.spec, line: entry.line };
+  }
+
+  private entry(key: string): Entry {
+    let entry = this.entries.get(key);
+    if (!entry) {
+      entry = { spec: undefined, line: new ModelLine(closedLimits, this.options.random, this.options.now), replicas: new Map() };
+      this.entries.set(key, entry);
+    }
+    return entry;
+  }
+
+  private unclaim(key: string, spec: ModelSpec | undefined): void {
+    for (const name of spec?.names ?? []) {
+      const others = (this.claims.get(name) ?? []).filter((model) => model.spec.key !== key);
+      if (others.length > 0) this.claims.set(name, others);
+      else this.claims.delete(name);
+    }
+  }
+
+  private remove(entry: Entry, replica: Replica): void {
+    replica.ready = false;
+    entry.replicas.delete(replica.id);
+    entry.line.replicas.delete(replica);
+    const closed = replica.upstream.close().finally(() => this.closing.delete(closed));
+    this.closing.add(closed);
+  }
+
+  private forgetIfEmpty(key: string, entry: Entry): void {
+    if (!entry.spec && entry.replicas.size === 0) this.entries.delete(key);
+  }
+}
+
+/** The older deployment keeps a name that two claim; the key decides between twins. */
+function byAge(a: Model, b: Model): number {
+  return a.spec.createdAt - b.spec.createdAt || (a.spec.key < b.spec.key ? -1 : 1);
+}

@@ -1,0 +1,39 @@
+import { type Random, systemClock } from '../core/clock.ts';
+import type { InformerCache } from '../kube/index.ts';
+import { Fleet } from './fleet.ts';
+import { KeyIndex } from './keys.ts';
+import { openPool } from './replica.ts';
+import { type Gateway, type ServeOptions, serve } from './serve.ts';
+import { watchCluster } from './watch.ts';
+
+/** What a gateway needs of its surroundings. */
+export type GatewayOptions = ServeOptions & {
+  /** Copies of the cluster's objects; the caller runs it, before or after the start. */
+  readonly cache: InformerCache;
+  /** Serve the models of this namespace only. */
+  readonly namespace?: string | undefined;
+  readonly random?: Random | undefined;
+};
+
+/**
+ * Starts the gateway: resolves when it listens; `/readyz` answers 200 once the cluster has been read.
+ * Rejects when an address is taken.
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { cache, namespace, random = Math.random, clock = systemClock } = options;
+  const fleet = new Fleet({ open: openPool, random, now: () => clock.now() });
+  const keys = new KeyIndex();
+  const watch = watchCluster(cache, fleet, keys, namespace);
+  const gateway = await serve(fleet, keys, watch.ready, options).catch((error: unknown) => {
+    watch.stop();
+    throw error;
+  });
+  return {
+    ...gateway,
+    async close(closeOptions) {
+      await gateway.close(closeOptions);
+      watch.stop();
+      await fleet.close();
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { requestIdHeader } from './answers.ts';
+import type { Exchange } from './exchange.ts';
+
+/**
+ * What of a caller's headers goes on to a worker. A list of what may pass, not of what may not: nothing that names a hop, a
+ * credential or a compression can slip through, and a worker needs no more.
+ */
+const passedOn = ['content-type', 'accept', 'user-agent', 'traceparent', 'tracestate'] as const;
+
+/** What of a worker's headers stays behind: hop-by-hop headers (RFC 9110 section 7.6.1), and those that the gateway sets itself. */
+const keptBack = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'content-length',
+  'date',
+  'server',
+  'set-cookie',
+  requestIdHeader,
+]);
+
+const requestIdPattern = /^[A-Za-z0-9._:-]{1,128}$/;
+
+/** The caller's request id when it is one that can safely be logged and sent on. */
+export function givenRequestId(headers: IncomingHttpHeaders): string | undefined {
+  const id = headers[requestIdHeader];
+  return typeof id === 'string' && requestIdPattern.test(id) ? id : undefined;
+}
+
+/** Headers for the worker, as undici takes them: names and values in turn. */
+export function upstreamHeaders(exchange: Exchange): string[] {
+  const { headers } = exchange.request;
+  const list = [requestIdHeader, exchange.id];
+  for (const name of passedOn) {
+    const value = headers[name];
+    if (typeof value === 'string') list.push(name, value);
+  }
+  return list;
+}
+
+/** Headers for the caller, as `writeHead` takes them: names and values in turn. */
+export function downstreamHeaders(exchange: Exchange, headers: IncomingHttpHeaders): string[] {
+  const list = [requestIdHeader, exchange.id];
+  const named = headers.connection?.toLowerCase().split(/[\s,]+/);
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
+    if (value === undefined || keptBack.has(name) || named?.includes(name)) continue;
+    if (typeof value === 'string') list.push(name, value);
+    else for (const each of value) list.push(name, each);
+  }
+  return list;
+}

@@ -1,0 +1,54 @@
+import { hash, timingSafeEqual } from 'node:crypto';
+import type { TenantKey } from '../api/tenant.ts';
+import type { Caller, Keys } from './ports.ts';
+
+type Entry = { readonly caller: Caller; readonly digest: Buffer; readonly expiresAt: number };
+
+const hashPattern = /^sha256:([0-9a-f]{64})$/;
+
+/**
+ * The keys of all tenants, found by hash. Buckets are chosen by the first half of the digest and the whole is then compared in constant time.
+ * A key that is not known costs the same hash and look-up as one that is, so there is nothing that a cache of refusals could save.
+ */
+export class KeyIndex implements Keys {
+  private readonly buckets = new Map<string, Entry[]>();
+  private readonly bucketsOfTenant = new Map<string, string[]>();
+
+  find(key: string, now: number): Caller | undefined {
+    const digest = hash('sha256', key, 'buffer');
+    const bucket = this.buckets.get(bucketOf(digest));
+    const entry = bucket?.find((each) => timingSafeEqual(each.digest, digest) && each.expiresAt > now);
+    return entry?.caller;
+  }
+
+  /** Replaces all keys of a tenant. A hash that is not sha256 can match nothing and is left out. */
+  set(tenant: string, keys: readonly TenantKey[]): void {
+    this.delete(tenant);
+    const buckets: string[] = [];
+    for (const key of keys) {
+      const hex = hashPattern.exec(key.hash)?.[1];
+      if (hex === undefined) continue;
+      const digest = Buffer.from(hex, 'hex');
+      const expiresAt = key.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(key.expiresAt);
+      const bucket = bucketOf(digest);
+      const entries = this.buckets.get(bucket) ?? [];
+      entries.push({ caller: { tenant, keyName: key.name }, digest, expiresAt });
+      this.buckets.set(bucket, entries);
+      buckets.push(bucket);
+    }
+    if (buckets.length > 0) this.bucketsOfTenant.set(tenant, buckets);
+  }
+
+  delete(tenant: string): void {
+    for (const bucket of this.bucketsOfTenant.get(tenant) ?? []) {
+      const others = (this.buckets.get(bucket) ?? []).filter((entry) => entry.caller.tenant !== tenant);
+      if (others.length > 0) this.buckets.set(bucket, others);
+      else this.buckets.delete(bucket);
+    }
+    this.bucketsOfTenant.delete(tenant);
+  }
+}
+
+function bucketOf(digest: Buffer): string {
+  return digest.toString('latin1', 0, 16);
+}

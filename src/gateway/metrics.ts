@@ -1,0 +1,114 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Exchange } from './exchange.ts';
+import type { Models } from './models.ts';
+
+/** Label of requests that named no model that exists: what callers write never becomes a label. */
+const unknownModel = 'unknown';
+
+const waitBuckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60];
+const firstByteBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+const durationBuckets = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+
+/** The gateway's Prometheus metrics. Labels are deployments (`namespace/name`) and status codes, nothing else. */
+export class GatewayMetrics {
+  private readonly requests: Counter<'model' | 'code'>;
+  private readonly retries: Counter<'model'>;
+  private readonly queueWait: Histogram<'model'>;
+  private readonly firstByte: Histogram<'model'>;
+  private readonly duration: Histogram<'model'>;
+  private readonly perModel: readonly (Counter<'model'> | Histogram<'model'>)[];
+  private readonly models: Models;
+  private readonly codes = new Map<string, Set<number>>();
+
+  constructor(registry: Registry, models: Models) {
+    this.models = models;
+    const registers = [registry];
+    this.requests = new Counter({
+      name: 'modelfleet_gateway_requests_total',
+      help: 'Requests by deployment and status code; 499: the caller left, 502 and 504 also count answers that broke off.',
+      labelNames: ['model', 'code'],
+      registers,
+      collect: () => this.sweep(),
+    });
+    this.retries = new Counter({
+      name: 'modelfleet_gateway_upstream_retries_total',
+      help: 'Requests sent to another replica because one failed before it answered.',
+      labelNames: ['model'],
+      registers,
+    });
+    this.queueWait = new Histogram({
+      name: 'modelfleet_gateway_queue_wait_seconds',
+      help: 'Time from arrival until a replica had a free slot.',
+      labelNames: ['model'],
+      buckets: waitBuckets,
+      registers,
+    });
+    this.firstByte = new Histogram({
+      name: 'modelfleet_gateway_first_byte_seconds',
+      help: 'Time from arrival until the first byte of a replica’s answer.',
+      labelNames: ['model'],
+      buckets: firstByteBuckets,
+      registers,
+    });
+    this.duration = new Histogram({
+      name: 'modelfleet_gateway_request_duration_seconds',
+      help: 'Time from arrival until the end of the answer.',
+      labelNames: ['model'],
+      buckets: durationBuckets,
+      registers,
+    });
+    this.perModel = [this.retries, this.queueWait, this.firstByte, this.duration];
+    gauge(registry, 'modelfleet_gateway_requests_in_flight', 'Requests that replicas are answering.', models, (line) => line.inFlight);
+    gauge(registry, 'modelfleet_gateway_queue_length', 'Requests that wait for a free replica.', models, (line) => line.length);
+    gauge(registry, 'modelfleet_gateway_ready_replicas', 'Replicas that may be sent to.', models, (line) => line.readyReplicas);
+  }
+
+  /** Counts a finished exchange; `now` is milliseconds of the clock that stamped it. */
+  record(exchange: Exchange, now: number): void {
+    const key = exchange.model?.spec.key;
+    // A deployment that was deleted meanwhile must not come back as a series.
+    const model = key !== undefined && this.models.find(key) ? key : unknownModel;
+    this.requests.inc({ model, code: exchange.outcome });
+    this.noteCode(model, exchange.outcome);
+    if (model === unknownModel) return;
+    this.duration.observe({ model }, (now - exchange.arrivedAt) / 1000);
+    if (exchange.leasedAt !== undefined) this.queueWait.observe({ model }, (exchange.leasedAt - exchange.arrivedAt) / 1000);
+    if (exchange.firstByteAt !== undefined) this.firstByte.observe({ model }, (exchange.firstByteAt - exchange.arrivedAt) / 1000);
+    if (exchange.retries > 0) this.retries.inc({ model }, exchange.retries);
+  }
+
+  /** Drops the series of deployments that are gone, so that they do not pile up. */
+  private sweep(): void {
+    for (const [model, codes] of this.codes) {
+      if (model === unknownModel || this.models.find(model)) continue;
+      for (const code of codes) this.requests.remove({ model, code });
+      for (const metric of this.perModel) metric.remove({ model });
+      this.codes.delete(model);
+    }
+  }
+
+  private noteCode(model: string, code: number): void {
+    const seen = this.codes.get(model);
+    if (seen) seen.add(code);
+    else this.codes.set(model, new Set([code]));
+  }
+}
+
+function gauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  models: Models,
+  value: (line: { inFlight: number; length: number; readyReplicas: number }) => number,
+): void {
+  new Gauge({
+    name,
+    help,
+    labelNames: ['model'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { spec, line } of models.all()) this.set({ model: spec.key }, value(line));
+    },
+  });
+}

@@ -1,0 +1,35 @@
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/logger.ts';
+import { CallerGone, type Exchange } from './exchange.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import type { Models } from './models.ts';
+import type { Keys } from './ports.ts';
+
+/** What all stages share. */
+export type Services = {
+  readonly models: Models;
+  readonly keys: Keys;
+  /** Whether models and keys have been read from the cluster once: before that, "unknown" would be a lie. */
+  ready(): boolean;
+  /** Whether the gateway has begun to close. */
+  closing(): boolean;
+  readonly metrics: GatewayMetrics;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly maxBodyBytes: number;
+};
+
+/**
+ * One step of an exchange. It throws an HttpError to refuse the request, and returns a promise only when it has to wait:
+ * most requests go through most stages without one.
+ */
+export type Stage = (exchange: Exchange, services: Services) => undefined | Promise<undefined>;
+
+/** Takes an exchange through its stages, in order. */
+export async function runStages(stages: readonly Stage[], exchange: Exchange, services: Services): Promise<void> {
+  for (const stage of stages) {
+    const pending = stage(exchange, services);
+    if (pending) await pending;
+    if (exchange.gone) throw new CallerGone();
+  }
+}

@@ -1,0 +1,43 @@
+import type { ServingLimits as DeploymentLimits } from '../api/model-deployment.ts';
+
+/** Who calls, as far as the gateway may tell others: never the key itself. */
+export type Caller = { readonly tenant: string; readonly keyName: string };
+
+/** Finds the caller of an API key. */
+export type Keys = {
+  /** The caller that this key text belongs to; undefined when it is unknown or expired at `now`. */
+  find(key: string, now: number): Caller | undefined;
+};
+
+/** Bounds of a deployment's serving, defaults applied. */
+export type ServingLimits = Pick<
+  DeploymentLimits,
+  'maxConcurrencyPerReplica' | 'maxQueue' | 'queueTimeoutMs' | 'firstTokenTimeoutMs' | 'idleStreamTimeoutMs' | 'requestTimeoutMs'
+>;
+
+/** Whether waiting can help: `serving` covers loading too; the others refuse at once. */
+export type Availability = 'serving' | 'suspended' | 'failed';
+
+/** A deployment as the data plane sees it. */
+export type ModelSpec = {
+  /** `namespace/name` of the deployment: always resolves, and names it in metrics. */
+  readonly key: string;
+  /** Public names it claims. The older deployment keeps a name that two claim. */
+  readonly names: readonly string[];
+  /** Milliseconds since the Unix epoch. */
+  readonly createdAt: number;
+  readonly limits: ServingLimits;
+  readonly availability: Availability;
+  /** Seconds until a replica is expected to be ready; undefined when unknown. */
+  readonly etaSeconds?: number | undefined;
+};
+
+/** A replica as the data plane sees it; `id` stays the same for the life of the pod. */
+export type ReplicaSpec = {
+  readonly id: string;
+  readonly name: string;
+  /** `http://host:port` of its serving port. */
+  readonly origin: string;
+  /** Loaded and not leaving: it may be given new requests. */
+  readonly ready: boolean;
+};

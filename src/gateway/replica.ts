@@ -1,0 +1,51 @@
+import { type Dispatcher, Pool } from 'undici';
+
+/** What a forward needs of a connection pool: undici's dispatch. */
+export type Upstream = Pick<Dispatcher, 'dispatch'> & { close(): Promise<void> };
+
+/** Opens the connections to one replica. */
+export type OpenUpstream = (origin: string) => Upstream;
+
+/**
+ * One undici pool for a replica. Connections are not bounded here, because the replica's slots bound them;
+ * time limits are off, because the gateway keeps its own per request.
+ */
+export const openPool: OpenUpstream = (origin) =>
+  new Pool(origin, {
+    connections: null,
+    pipelining: 1,
+    allowH2: false,
+    connectTimeout: 5_000,
+    keepAliveTimeout: 60_000,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { noDelay: true },
+  });
+
+/** A worker that the gateway may send to, and how much it has sent there. */
+export class Replica {
+  readonly id: string;
+  readonly name: string;
+  readonly origin: string;
+  readonly upstream: Upstream;
+  inFlight = 0;
+  /** Counts how often it became ready: what failed before counts no longer after. */
+  epoch = 0;
+  private readyNow = false;
+
+  constructor(spec: { readonly id: string; readonly name: string; readonly origin: string }, upstream: Upstream) {
+    this.id = spec.id;
+    this.name = spec.name;
+    this.origin = spec.origin;
+    this.upstream = upstream;
+  }
+
+  get ready(): boolean {
+    return this.readyNow;
+  }
+
+  set ready(ready: boolean) {
+    if (ready && !this.readyNow) this.epoch += 1;
+    this.readyNow = ready;
+  }
+}

@@ -1,0 +1,40 @@
+import type { Stage } from './pipeline.ts';
+import { accept } from './stages/accept.ts';
+import { account } from './stages/account.ts';
+import { authenticate } from './stages/authenticate.ts';
+import { forward } from './stages/forward.ts';
+import { describeModel, listModels, modelPathPrefix } from './stages/list-models.ts';
+import { parse } from './stages/parse.ts';
+import { pick } from './stages/pick.ts';
+import { live, ready } from './stages/probe.ts';
+import { queue } from './stages/queue.ts';
+import { read } from './stages/read.ts';
+import { notAllowed, notFound, refuseClosing } from './stages/refuse.ts';
+import { resolve } from './stages/resolve.ts';
+
+/** The way of a request to a model. `account` is first because it sees every end, also that of a refused request. */
+const inference: readonly Stage[] = [account, accept, authenticate, read, parse, resolve, queue, pick, forward];
+
+type Route = { readonly method: 'GET' | 'POST'; readonly stages: readonly Stage[]; readonly probe?: true };
+
+const routes = new Map<string, Route>([
+  ['/v1/chat/completions', { method: 'POST', stages: inference }],
+  ['/v1/completions', { method: 'POST', stages: inference }],
+  ['/generate', { method: 'POST', stages: inference }],
+  ['/v1/models', { method: 'GET', stages: [account, authenticate, listModels] }],
+  ['/healthz', { method: 'GET', stages: [live], probe: true }],
+  ['/readyz', { method: 'GET', stages: [ready], probe: true }],
+]);
+
+const oneModel: Route = { method: 'GET', stages: [account, authenticate, describeModel] };
+
+/**
+ * The stages for a request. HEAD is answered like GET; what has no route gets a 404 or 405 in OpenAI's shape.
+ * While the gateway closes, new requests on old connections are refused; its probes are still answered.
+ */
+export function stagesFor(method: string, path: string, closing: boolean): readonly Stage[] {
+  const route = routes.get(path) ?? (path.startsWith(modelPathPrefix) ? oneModel : undefined);
+  if (!route) return [account, notFound];
+  if (method !== route.method && !(method === 'HEAD' && route.method === 'GET')) return [account, notAllowed];
+  return closing && !route.probe ? [account, refuseClosing] : route.stages;
+}

@@ -1,0 +1,32 @@
+import { errors } from '../../core/errors.ts';
+import { sendJson } from '../answers.ts';
+import type { ServedName } from '../models.ts';
+import type { Stage } from '../pipeline.ts';
+
+/** Path of one model: this and its id. */
+export const modelPathPrefix = '/v1/models/';
+
+/** `GET /v1/models`: the public names that resolve, in OpenAI's list shape. */
+export const listModels: Stage = (exchange, { models }) => {
+  sendJson(exchange, 200, { object: 'list', data: models.served().map(modelObject) });
+};
+
+/** `GET /v1/models/{id}`; the id may be written with its slash or with %2F. */
+export const describeModel: Stage = (exchange, { models }) => {
+  const id = decodeId(exchange.path.slice(modelPathPrefix.length));
+  const model = models.find(id);
+  if (!model) throw errors.modelNotFound(id);
+  sendJson(exchange, 200, modelObject({ id, createdAt: model.spec.createdAt }));
+};
+
+function decodeId(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // not an encoded name, so it names nothing
+  }
+}
+
+function modelObject({ id, createdAt }: ServedName): object {
+  return { id, object: 'model', created: Math.floor(createdAt / 1000), owned_by: 'modelfleet' };
+}

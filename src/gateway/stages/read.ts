@@ -1,0 +1,27 @@
+import { errors, type HttpError } from '../../core/errors.ts';
+import { CallerGone } from '../exchange.ts';
+import type { Stage } from '../pipeline.ts';
+
+/** Reads the whole body, up to the size limit. It is kept as it came: these bytes go on to the worker. */
+export const read: Stage = (exchange, { maxBodyBytes }) => {
+  const { request } = exchange;
+  return new Promise<undefined>((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const settle = (error?: HttpError | CallerGone) => {
+      request.off('data', onData).off('end', onEnd);
+      exchange.onCut = undefined;
+      if (error) return reject(error);
+      exchange.body = chunks.length === 1 ? (chunks[0] ?? exchange.body) : Buffer.concat(chunks);
+      resolve(undefined);
+    };
+    const onData = (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBodyBytes) settle(errors.bodyTooLarge(maxBodyBytes));
+      else chunks.push(chunk);
+    };
+    const onEnd = () => settle();
+    exchange.onCut = (why) => settle(why === 'gone' ? new CallerGone() : errors.draining());
+    request.on('data', onData).on('end', onEnd);
+  });
+};

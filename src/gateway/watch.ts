@@ -1,0 +1,105 @@
+import { type ModelDeployment, servedNames, servingLimits } from '../api/model-deployment.ts';
+import { isReplicaReady, replicaEndpoint } from '../api/replica.ts';
+import { labels, modelDeploymentResource, tenantResource } from '../api/resources.ts';
+import type { Tenant } from '../api/tenant.ts';
+import { isFailureReason } from '../core/reasons.ts';
+import { findCondition, type InformerCache, keyOf, type Pod, pods, resourceType } from '../kube/index.ts';
+import type { Fleet } from './fleet.ts';
+import type { KeyIndex } from './keys.ts';
+import type { Availability, ModelSpec } from './ports.ts';
+
+const modelDeployments = resourceType<ModelDeployment>(modelDeploymentResource);
+const tenants = resourceType<Tenant>(tenantResource);
+
+/** What the gateway follows in the cluster. */
+type Watch = {
+  /** Whether everything has been read once. */
+  ready(): boolean;
+  /** Stops following. */
+  stop(): void;
+};
+
+/** Keeps a fleet and a key index equal to what the cluster holds. Whoever owns the cache runs it. */
+export function watchCluster(cache: InformerCache, fleet: Fleet, keys: KeyIndex, namespace?: string): Watch {
+  const scope = namespace === undefined ? {} : { namespace };
+  const informers = {
+    models: cache.informer(modelDeployments, scope),
+    pods: cache.informer(pods, { ...scope, labelSelector: labels.model }),
+    tenants: cache.informer(tenants),
+  };
+  const setModel = (deployment: ModelDeployment) => {
+    if (deployment.metadata.deletionTimestamp !== undefined) fleet.deleteModel(keyOf(deployment));
+    else fleet.setModel(modelSpec(deployment));
+  };
+  const setTenant = (tenant: Tenant) => keys.set(tenant.metadata.name, tenant.spec.keys ?? []);
+
+  const removals = [
+    informers.models.addHandler({ add: setModel, update: setModel, delete: (gone) => fleet.deleteModel(keyOf(gone)) }),
+    informers.tenants.addHandler({ add: setTenant, update: setTenant, delete: (gone) => keys.delete(gone.metadata.name) }),
+    informers.pods.addHandler({
+      add: (pod) => setPod(fleet, pod),
+      update: (pod, old) => {
+        if (podId(old) !== podId(pod) || modelKey(old) !== modelKey(pod)) deletePod(fleet, old);
+        setPod(fleet, pod);
+      },
+      delete: (pod) => deletePod(fleet, pod),
+    }),
+  ];
+  return {
+    ready: () => Object.values(informers).every((informer) => informer.hasSynced),
+    stop: () => {
+      for (const remove of removals) remove();
+    },
+  };
+}
+
+/** What the data plane needs of a deployment. */
+export function modelSpec(deployment: ModelDeployment): ModelSpec {
+  const key = keyOf(deployment);
+  return {
+    key,
+    names: servedNames(deployment).filter((name) => name !== key),
+    createdAt: Date.parse(deployment.metadata.creationTimestamp ?? '') || 0,
+    limits: servingLimits(deployment),
+    availability: availabilityOf(deployment),
+    etaSeconds: deployment.status?.loading?.etaSeconds ?? undefined,
+  };
+}
+
+/** A failure that needs a person's hand ends the waiting; anything else may still load. The phase is for people and is not read. */
+function availabilityOf({ spec, status }: ModelDeployment): Availability {
+  if (spec.suspend) return 'suspended';
+  const progressing = findCondition(status?.conditions ?? [], 'Progressing');
+  return progressing?.status === 'False' && isFailureReason(progressing.reason) ? 'failed' : 'serving';
+}
+
+function setPod(fleet: Fleet, pod: Pod): void {
+  const key = modelKey(pod);
+  if (key === undefined) return;
+  const endpoint = replicaEndpoint(pod);
+  if (!endpoint) {
+    deletePod(fleet, pod);
+    return;
+  }
+  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
+  fleet.setReplica(key, {
+    id: podId(pod),
+    name: pod.metadata.name,
+    origin: `http://${host}:${endpoint.httpPort}`,
+    ready: isReplicaReady(pod),
+  });
+}
+
+function deletePod(fleet: Fleet, pod: Pod): void {
+  const key = modelKey(pod);
+  if (key !== undefined) fleet.deleteReplica(key, podId(pod));
+}
+
+function modelKey({ metadata }: Pod): string | undefined {
+  const model = metadata.labels?.[labels.model];
+  return model === undefined ? undefined : `${metadata.namespace}/${model}`;
+}
+
+function podId({ metadata }: Pod): string {
+  return metadata.uid ?? keyOf({ metadata });
+}
