@@ -20,7 +20,9 @@ export type Draft<T extends KubeObject> = Omit<T, 'metadata' | 'apiVersion' | 'k
 export type Intent<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: Intent<T[K]> | undefined } : T;
 
 /** What is applied: an intent that names its object. */
-export type ApplyObject<T extends KubeObject> = Omit<Intent<T>, 'metadata'> & {
+export type ApplyObject<T extends KubeObject> = Omit<Intent<T>, 'apiVersion' | 'kind' | 'metadata'> & {
+  readonly apiVersion?: string;
+  readonly kind?: string;
   readonly metadata: ApiObjectMeta & { readonly name: string };
 };
 
