@@ -1,0 +1,92 @@
+import type { Condition, ModelDeployment } from '../../src/api/model-deployment.ts';
+import { setCondition } from '../../src/kube/index.ts';
+import type { Acceptance } from './acceptance.ts';
+import { isBroken, type Tally } from './tally.ts';
+
+type State = Pick<Condition, 'status' | 'reason' | 'message'>;
+
+/** The conditions of a deployment, those of other writers left alone. `now` is in milliseconds. */
+export function conditionsOf(
+  deployment: ModelDeployment,
+  acceptance: Acceptance,
+  count: Tally,
+  previous: readonly Condition[] | undefined,
+  now: number,
+): Condition[] {
+  const states: Record<string, State> = {
+    Accepted: accepted(acceptance),
+    Loaded: loaded(deployment, acceptance, count),
+    Ready: ready(deployment, acceptance, count),
+    Progressing: progressing(deployment, acceptance, count),
+  };
+  const observedGeneration = deployment.metadata.generation ?? 0;
+  return Object.entries(states).reduce<Condition[]>(
+    (conditions, [type, state]) => [...setCondition(conditions, { type, ...state, observedGeneration }, now)],
+    [...(previous ?? [])],
+  );
+}
+
+function accepted(acceptance: Acceptance): State {
+  return acceptance.accepted
+    ? { status: 'True', reason: 'Valid', message: 'The spec can be run.' }
+    : { status: 'False', reason: acceptance.reason, message: acceptance.message };
+}
+
+function loaded(deployment: ModelDeployment, acceptance: Acceptance, count: Tally): State {
+  const idle = idleState(deployment, acceptance, count);
+  if (idle) return idle;
+  if (count.updatedReady >= count.desired)
+    return { status: 'True', reason: 'Loaded', message: `${of(count.updatedReady, count)} have loaded the model.` };
+  return { status: 'False', ...troubleOr('Loading', count, `${of(count.updatedReady, count)} have loaded the model.`) };
+}
+
+function ready(deployment: ModelDeployment, acceptance: Acceptance, count: Tally): State {
+  const idle = idleState(deployment, acceptance, count);
+  if (idle) return idle;
+  if (count.ready >= count.desired) return { status: 'True', reason: 'Ready', message: `${of(count.ready, count)} can serve.` };
+  return { status: 'False', ...troubleOr('NotEnoughReplicas', count, `${of(count.ready, count)} can serve.`) };
+}
+
+function progressing(deployment: ModelDeployment, acceptance: Acceptance, count: Tally): State {
+  if (!acceptance.accepted) return { status: 'False', reason: acceptance.reason, message: acceptance.message };
+  if (deployment.metadata.deletionTimestamp) return { status: 'True', reason: 'Terminating', message: 'Replicas are ending.' };
+  const outdated = count.standing.length - count.updated.length;
+  const trouble = troubleOf(count);
+  if (trouble) return { status: 'False', ...trouble };
+  if (outdated > 0)
+    return {
+      status: 'True',
+      reason: 'RollingOut',
+      message: `${count.updatedReady} of ${count.desired} replicas are of the new revision, ${outdated} of an older one remain.`,
+    };
+  if (count.standing.length !== count.desired)
+    return { status: 'True', reason: 'Scaling', message: `${count.standing.length} replicas exist, ${count.desired} are wanted.` };
+  if (count.updatedReady < count.desired)
+    return { status: 'True', reason: 'Loading', message: `${of(count.updatedReady, count)} have loaded the model.` };
+  return { status: 'False', reason: 'Complete', message: 'Everything is as the spec says.' };
+}
+
+/** The state of Loaded and Ready where nothing is meant to run. */
+function idleState(deployment: ModelDeployment, acceptance: Acceptance, count: Tally): State | undefined {
+  if (deployment.metadata.deletionTimestamp) return { status: 'False', reason: 'Terminating', message: 'The deployment is being deleted.' };
+  if (!acceptance.accepted)
+    return count.ready > 0 ? undefined : { status: 'False', reason: acceptance.reason, message: acceptance.message };
+  if (acceptance.spec.suspend) return { status: 'False', reason: 'Suspended', message: 'spec.suspend is true: no replica runs.' };
+  if (count.desired === 0) return { status: 'False', reason: 'ScaledToZero', message: 'No replica is wanted.' };
+  return undefined;
+}
+
+/** What the worst replica of the current revision says, if one is broken or cannot go on. */
+function troubleOf(count: Tally): Pick<State, 'reason' | 'message'> | undefined {
+  const worst = count.updated.find(isBroken) ?? count.updated.find((replica) => !replica.ready && replica.reason !== undefined);
+  if (!worst) return undefined;
+  return { reason: worst.reason ?? worst.phase, message: `${worst.name}: ${worst.message ?? worst.phase}` };
+}
+
+function troubleOr(reason: string, count: Tally, message: string): Pick<State, 'reason' | 'message'> {
+  return troubleOf(count) ?? { reason, message };
+}
+
+function of(some: number, { desired }: Tally): string {
+  return `${some} of ${desired} replicas`;
+}

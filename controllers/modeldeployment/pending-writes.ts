@@ -1,0 +1,101 @@
+import type { Clock } from '../../src/core/clock.ts';
+import type { Pod } from '../../src/kube/index.ts';
+
+/** A write that the cache has not shown after this long never will: it was undone while the watch was cut (client-go waits as long). */
+const expiryMs = 5 * 60_000;
+
+type Entry = {
+  readonly created: Map<string, { readonly pod: Pod; readonly at: number }>;
+  readonly deleted: Map<string, number>;
+  /** Names of pods whose creation had no answer. */
+  readonly uncertain: Set<string>;
+};
+
+/**
+ * Our own writes that the cache does not show yet. `overlay` adds them to what the cache has, so that a plan made
+ * in between neither creates a replica twice nor counts on one that it has ended. Keys are `namespace/name` of the owner.
+ */
+export class PendingWrites {
+  private readonly entries = new Map<string, Entry>();
+  private readonly clock: Clock;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  created(key: string, pod: Pod): void {
+    const entry = this.entry(key);
+    entry.uncertain.delete(pod.metadata.name);
+    if (pod.metadata.uid) entry.created.set(pod.metadata.uid, { pod, at: this.clock.now() });
+  }
+
+  deleted(key: string, uid: string): void {
+    this.entry(key).deleted.set(uid, this.clock.now());
+  }
+
+  /** A creation had no answer: the next one must use this name again, so that it cannot be a second pod. */
+  uncertain(key: string, name: string): void {
+    this.entry(key).uncertain.add(name);
+  }
+
+  /** The names whose creation had no answer. */
+  uncertainNames(key: string): readonly string[] {
+    return [...(this.entries.get(key)?.uncertain ?? [])];
+  }
+
+  /** The pod is gone for good: told by the informer, also for pods that the cache had only for a moment. */
+  gone(key: string, uid: string): void {
+    const entry = this.entries.get(key);
+    entry?.created.delete(uid);
+    entry?.deleted.delete(uid);
+    this.dropIfEmpty(key);
+  }
+
+  /** The pods of an owner as they will be once the cache has caught up. */
+  overlay(key: string, cached: readonly Pod[]): readonly Pod[] {
+    const entry = this.entries.get(key);
+    if (!entry) return cached;
+    const seen = new Map(cached.map((pod) => [pod.metadata.uid ?? '', pod]));
+    const oldest = this.clock.now() - expiryMs;
+    for (const [uid, { at }] of entry.created) if (seen.has(uid) || at < oldest) entry.created.delete(uid);
+    const unseen = [...entry.created.values()].map(({ pod }) => pod);
+    for (const [uid, at] of entry.deleted) {
+      const pod = seen.get(uid) ?? entry.created.get(uid)?.pod;
+      if (!pod || pod.metadata.deletionTimestamp || at < oldest) entry.deleted.delete(uid);
+    }
+    for (const pod of cached) entry.uncertain.delete(pod.metadata.name);
+    const pods = [...cached, ...unseen].map((pod) => (entry.deleted.has(pod.metadata.uid ?? '') ? asDeleted(pod, this.clock.now()) : pod));
+    this.dropIfEmpty(key);
+    return pods;
+  }
+
+  /** In how many milliseconds something here expires; undefined when nothing is pending. */
+  expiresIn(key: string): number | undefined {
+    const entry = this.entries.get(key);
+    if (!entry) return undefined;
+    const instants = [...[...entry.created.values()].map(({ at }) => at), ...entry.deleted.values()];
+    return instants.length === 0 ? undefined : Math.max(1, Math.min(...instants) + expiryMs + 1 - this.clock.now());
+  }
+
+  /** The owner is gone. */
+  forget(key: string): void {
+    this.entries.delete(key);
+  }
+
+  private entry(key: string): Entry {
+    const existing = this.entries.get(key);
+    if (existing) return existing;
+    const entry: Entry = { created: new Map(), deleted: new Map(), uncertain: new Set() };
+    this.entries.set(key, entry);
+    return entry;
+  }
+
+  private dropIfEmpty(key: string): void {
+    const entry = this.entries.get(key);
+    if (entry && entry.created.size + entry.deleted.size + entry.uncertain.size === 0) this.entries.delete(key);
+  }
+}
+
+function asDeleted(pod: Pod, now: number): Pod {
+  return { ...pod, metadata: { ...pod.metadata, deletionTimestamp: new Date(now).toISOString() } };
+}

@@ -1,0 +1,131 @@
+import { isReplicaDraining, isReplicaReady } from '../../src/api/replica.ts';
+import { labels } from '../../src/api/resources.ts';
+import type { AgentStatus } from '../../src/core/agent-contract.ts';
+import { formatDuration } from '../../src/core/durations.ts';
+import type { ReplicaPhase } from '../../src/core/phases.ts';
+import { isFailureReason, reasons } from '../../src/core/reasons.ts';
+import type { Pod } from '../../src/kube/index.ts';
+import { isOnLadder, overallPercent } from './progress.ts';
+
+/** What the prober knows of a replica's agent. */
+export type Probe = {
+  /** Its last answer since the container started. */
+  readonly status?: AgentStatus;
+  /** When that answer last got further, by our own clock; milliseconds since the epoch. */
+  readonly progressedAt?: number;
+  /** The last failure that it told, also of containers before this one: the last words. */
+  readonly lastFailure?: { readonly reason: string; readonly message: string };
+};
+
+/** One replica as the plan and the status see it. */
+export type Replica = {
+  readonly name: string;
+  readonly uid: string;
+  readonly node: string | undefined;
+  readonly revision: string;
+  readonly createdAt: number;
+  readonly phase: ReplicaPhase;
+  /** Of the whole way to Ready. */
+  readonly percent: number;
+  readonly restarts: number;
+  readonly reason: string | undefined;
+  readonly message: string | undefined;
+  /** Can serve: the kubelet found it ready and it is not on its way out. */
+  readonly ready: boolean;
+  /** On its way out: no longer a replica that counts. */
+  readonly leaving: boolean;
+  /** Its pod has ended for good (evicted, lost): it must be replaced. */
+  readonly finished: boolean;
+  readonly inFlight: number;
+  readonly waiting: number;
+  readonly agent: AgentStatus | undefined;
+};
+
+type Standing = Pick<Replica, 'phase' | 'percent'> & { readonly reason?: string | undefined; readonly message?: string | undefined };
+
+/** Reads one replica from its pod and what its agent told. Pure; instants in milliseconds. */
+export function readReplica(pod: Pod, probe: Probe | undefined, noProgressTimeoutMs: number, now: number): Replica {
+  const container = pod.status?.containerStatuses?.[0];
+  const leaving = isReplicaDraining(pod);
+  const finished = !leaving && (pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded');
+  const agent = container?.state?.running ? probe?.status : undefined;
+  const standing = standingOf(pod, probe, agent, noProgressTimeoutMs, now);
+  return {
+    name: pod.metadata.name,
+    uid: pod.metadata.uid ?? '',
+    node: pod.spec?.nodeName,
+    revision: pod.metadata.labels?.[labels.revision] ?? '',
+    createdAt: Date.parse(pod.metadata.creationTimestamp ?? '') || now,
+    restarts: container?.restartCount ?? 0,
+    ready: isReplicaReady(pod) && !finished,
+    leaving,
+    finished,
+    inFlight: agent?.inFlight ?? 0,
+    waiting: agent?.waiting ?? 0,
+    agent,
+    reason: undefined,
+    message: undefined,
+    ...standing,
+  };
+}
+
+function standingOf(
+  pod: Pod,
+  probe: Probe | undefined,
+  agent: AgentStatus | undefined,
+  noProgressTimeoutMs: number,
+  now: number,
+): Standing {
+  if (isReplicaDraining(pod)) return { phase: 'Draining', percent: 0 };
+  if (pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded') return finishedStanding(pod);
+  if (agent) return agentStanding(pod, agent, now - (probe?.progressedAt ?? now), noProgressTimeoutMs);
+  if (isReplicaReady(pod)) return at('Ready');
+  return kubeletStanding(pod, probe);
+}
+
+function finishedStanding(pod: Pod): Standing {
+  const { reason = 'EngineCrashed', message = `The pod ended with phase ${pod.status?.phase}.` } = pod.status ?? {};
+  return { phase: 'Failed', percent: 0, ...explained(reason, message) };
+}
+
+function agentStanding(pod: Pod, agent: AgentStatus, silentMs: number, noProgressTimeoutMs: number): Standing {
+  const told = agent.reason === null ? {} : explained(agent.reason, agent.message ?? '');
+  if (agent.phase === 'Ready') return isReplicaReady(pod) ? { ...at('Ready'), ...told } : { ...at('WarmingUp', 100), ...told };
+  if (!isOnLadder(agent.phase)) return { phase: agent.phase, percent: 0, ...told };
+  if (silentMs < noProgressTimeoutMs) return { ...at(agent.phase, agent.percent), ...told };
+  const message = `No progress in phase ${agent.phase} for ${formatDuration(silentMs)}.`;
+  return { phase: 'Stalled', percent: at(agent.phase, agent.percent).percent, ...explained('NoProgress', message) };
+}
+
+/** What the kubelet and the scheduler show before the agent answers, and after it died. */
+function kubeletStanding(pod: Pod, probe: Probe | undefined): Standing {
+  const container = pod.status?.containerStatuses?.[0];
+  const waiting = container?.state?.waiting;
+  const terminated = container?.state?.terminated ?? container?.lastState?.terminated;
+  if (waiting?.reason && /^(ErrImage|ImagePull|InvalidImageName|ImageInspect)/.test(waiting.reason))
+    return { ...at('PullingImage'), ...explained('ImagePullFailed', waiting.message ?? waiting.reason) };
+  if (terminated && (waiting || container?.state?.terminated)) {
+    const reason = terminated.reason === 'OOMKilled' ? 'HostOutOfMemory' : (probe?.lastFailure?.reason ?? 'EngineCrashed');
+    const words = probe?.lastFailure?.message ?? terminated.message?.trim();
+    const message = `The worker ended with ${terminated.signal ? `signal ${terminated.signal}` : `exit code ${terminated.exitCode}`}.`;
+    return { phase: 'Failed', percent: 0, ...explained(reason, words ? `${message} ${words}` : message) };
+  }
+  // Such as CreateContainerConfigError when a Secret is missing.
+  if (waiting?.reason && !['ContainerCreating', 'PodInitializing'].includes(waiting.reason))
+    return { ...at('Scheduled'), reason: waiting.reason, message: waiting.message };
+  if (container?.state?.running) return at('Fetching');
+  if (pod.spec?.nodeName) return at('Scheduled');
+  const unscheduled = pod.status?.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
+  return { ...at('Pending'), ...(unscheduled && explained('Unschedulable', unscheduled.message ?? '')) };
+}
+
+function at(phase: Parameters<typeof overallPercent>[0], percent = 0): Standing {
+  return { phase, percent: overallPercent(phase, percent) };
+}
+
+/** The reason with its message, which ends with the remedy. Cut to what the API takes. */
+function explained(reason: string, message: string): Pick<Standing, 'reason' | 'message'> {
+  const remedy = isFailureReason(reason) ? reasons[reason] : '';
+  const whole = message.includes(remedy) ? message : `${message} ${remedy}`.trim();
+  return { reason, message: whole.length > 4096 ? `${whole.slice(0, 4095)}…` : whole };
+}
