@@ -5,24 +5,28 @@ import { isBroken, type Tally } from './tally.ts';
 
 type State = Pick<Condition, 'status' | 'reason' | 'message'>;
 
-/** The conditions of a deployment, those of other writers left alone. `now` is in milliseconds. */
-export function conditionsOf(
-  deployment: ModelDeployment,
-  acceptance: Acceptance,
-  count: Tally,
-  previous: readonly Condition[] | undefined,
-  now: number,
-): Condition[] {
+/** What the conditions follow from, beside the counts. */
+type Case = {
+  readonly deployment: ModelDeployment;
+  readonly acceptance: Acceptance;
+  readonly previous: { readonly conditions?: readonly Condition[] } | undefined;
+  readonly applyError?: string | undefined;
+  readonly now: number;
+};
+
+/** The conditions of a deployment, those of other writers left alone. */
+export function conditionsOf(observed: Case, count: Tally): Condition[] {
+  const { deployment, acceptance, previous, applyError, now } = observed;
   const states: Record<string, State> = {
     Accepted: accepted(acceptance),
     Loaded: loaded(deployment, acceptance, count),
     Ready: ready(deployment, acceptance, count),
-    Progressing: progressing(deployment, acceptance, count),
+    Progressing: progressing(deployment, acceptance, count, applyError),
   };
   const observedGeneration = deployment.metadata.generation ?? 0;
   return Object.entries(states).reduce<Condition[]>(
     (conditions, [type, state]) => [...setCondition(conditions, { type, ...state, observedGeneration }, now)],
-    [...(previous ?? [])],
+    [...(previous?.conditions ?? [])],
   );
 }
 
@@ -47,9 +51,10 @@ function ready(deployment: ModelDeployment, acceptance: Acceptance, count: Tally
   return { status: 'False', ...troubleOr('NotEnoughReplicas', count, `${of(count.ready, count)} can serve.`) };
 }
 
-function progressing(deployment: ModelDeployment, acceptance: Acceptance, count: Tally): State {
+function progressing(deployment: ModelDeployment, acceptance: Acceptance, count: Tally, applyError: string | undefined): State {
   if (!acceptance.accepted) return { status: 'False', reason: acceptance.reason, message: acceptance.message };
   if (deployment.metadata.deletionTimestamp) return { status: 'True', reason: 'Terminating', message: 'Replicas are ending.' };
+  if (applyError !== undefined) return { status: 'False', reason: 'ReplicasNotApplied', message: applyError };
   const outdated = count.standing.length - count.updated.length;
   const trouble = troubleOf(count);
   if (trouble) return { status: 'False', ...trouble };

@@ -38,9 +38,11 @@ export class PendingWrites {
     this.entry(key).uncertain.add(name);
   }
 
-  /** The names whose creation had no answer. */
-  uncertainNames(key: string): readonly string[] {
-    return [...(this.entries.get(key)?.uncertain ?? [])];
+  /** A name whose creation had no answer, given out once; undefined when there is none. */
+  takeUncertain(key: string): string | undefined {
+    const [name] = this.entries.get(key)?.uncertain ?? [];
+    if (name !== undefined) this.entries.get(key)?.uncertain.delete(name);
+    return name;
   }
 
   /** The pod is gone for good: told by the informer, also for pods that the cache had only for a moment. */

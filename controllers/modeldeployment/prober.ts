@@ -1,6 +1,7 @@
 import { type AgentStatus, agentStatus } from '../../src/core/agent-contract.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { type Logger, silentLogger } from '../../src/core/logger.ts';
+import { Lanes } from './lanes.ts';
 import type { Probe } from './replica.ts';
 
 /** Where an agent answers, and whom its answers concern. */
@@ -30,7 +31,7 @@ const timeoutMs = 2_000;
 const answeringLanes = 48;
 const silentLanes = 16;
 
-type Entry = { target: Target; probe: Probe; failures: number; readonly stop: AbortController };
+type Entry = { target: Target; probe: Probe; failures: number; pause: AbortController; readonly stop: AbortController };
 
 /** Asks every agent in turn, each second while it loads and each ten seconds after, and tells which deployments have news. */
 export class StatusProber {
@@ -55,13 +56,17 @@ export class StatusProber {
   track(target: Target): void {
     const existing = this.entries.get(target.uid);
     if (!existing) {
-      const entry: Entry = { target, probe: {}, failures: 0, stop: new AbortController() };
+      const entry: Entry = { target, probe: {}, failures: 0, pause: new AbortController(), stop: new AbortController() };
       this.entries.set(target.uid, entry);
       this.launch(entry);
       return;
     }
-    if (existing.target.restarts !== target.restarts) existing.probe = withoutStatus(existing.probe);
+    const { restarts, host, managementPort } = existing.target;
     existing.target = target;
+    if (restarts === target.restarts && host === target.host && managementPort === target.managementPort) return;
+    if (restarts !== target.restarts) existing.probe = withoutStatus(existing.probe);
+    existing.failures = 0;
+    existing.pause.abort(); // the new one is asked at once
   }
 
   untrack(uid: string): void {
@@ -88,7 +93,16 @@ export class StatusProber {
     while (!signal.aborted) {
       const lanes = entry.failures > 0 ? this.silent : this.answering;
       await lanes.run(() => this.ask(entry, onNews, signal), signal);
-      await this.options.clock.sleep(intervalOf(entry), signal);
+      await this.pause(entry, signal);
+    }
+  }
+
+  private async pause(entry: Entry, signal: AbortSignal): Promise<void> {
+    entry.pause = new AbortController();
+    try {
+      await this.options.clock.sleep(intervalOf(entry), AbortSignal.any([signal, entry.pause.signal]));
+    } catch (error) {
+      if (!entry.pause.signal.aborted) throw error;
     }
   }
 
@@ -150,53 +164,4 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     signal.addEventListener('abort', onAbort, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
-}
-
-/** At most `free` pieces of work at a time, first come first served. */
-class Lanes {
-  private free: number;
-  private readonly waiting = new Set<() => void>();
-
-  constructor(free: number) {
-    this.free = free;
-  }
-
-  async run(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    await this.enter(signal);
-    try {
-      await work();
-    } finally {
-      this.leave();
-    }
-  }
-
-  private enter(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.free > 0) {
-      this.free -= 1;
-      return Promise.resolve();
-    }
-    return new Promise((resolve, reject) => {
-      const onAbort = () => {
-        this.waiting.delete(enter);
-        reject(signal.reason);
-      };
-      const enter = () => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      };
-      this.waiting.add(enter);
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
-  }
-
-  private leave(): void {
-    const [next] = this.waiting;
-    if (!next) {
-      this.free += 1;
-      return;
-    }
-    this.waiting.delete(next);
-    next();
-  }
 }

@@ -25,6 +25,8 @@ export type Observation = {
   readonly nodeClasses: ReadonlyMap<string, string>;
   /** Address of the gateway, without `/v1`. */
   readonly gatewayUrl: string | undefined;
+  /** Why replicas could not be created or ended just now. */
+  readonly applyError?: string | undefined;
   readonly now: number;
 };
 
@@ -50,7 +52,7 @@ export function statusOf(observed: Observation): ModelDeploymentStatus {
     ...(loading && { loading }),
     replicaStatuses: [...replicas].sort(slowestFirst).slice(0, maxReplicaStatuses).map(replicaStatus),
     ...(previous?.scaling && { scaling: previous.scaling }),
-    conditions: conditionsOf(deployment, acceptance, count, previous?.conditions, observed.now),
+    conditions: conditionsOf(observed, count),
     columns: {
       ready: `${count.ready}/${count.desired}`,
       load: loading ? `${loading.percent}%` : count.desired > 0 && count.ready > 0 ? '100%' : '-',

@@ -1,0 +1,68 @@
+import type { ModelDeployment } from '../../src/api/model-deployment.ts';
+import { parseDuration } from '../../src/core/durations.ts';
+import type { Node, Pod, Store } from '../../src/kube/index.ts';
+import { type Acceptance, accept } from './acceptance.ts';
+import { type PodTemplate, podTemplate, revisionOf } from './builders/pod.ts';
+import type { PendingWrites } from './pending-writes.ts';
+import { type Probe, type Replica, readReplica } from './replica.ts';
+
+/** Name of the index of pods by the UID of the object that controls them. */
+export const byController = 'controller';
+
+export function controllerUid(pod: Pod): readonly string[] {
+  return pod.metadata.ownerReferences?.filter(({ controller }) => controller).map(({ uid }) => uid) ?? [];
+}
+
+/** Where a reconcile looks: caches only, never the server. */
+export type Sight = {
+  readonly deployments: Pick<Store<ModelDeployment>, 'get'>;
+  readonly pods: Pick<Store<Pod>, 'byIndex'>;
+  readonly nodes: Pick<Store<Node>, 'get'>;
+  readonly writes: PendingWrites;
+  readonly probe: (uid: string) => Probe | undefined;
+  readonly workerImage: string;
+};
+
+/** All that a reconcile may know of one deployment. */
+export type Seen = {
+  readonly deployment: ModelDeployment;
+  readonly acceptance: Acceptance;
+  /** What a new replica is made from; undefined when the spec cannot be run. */
+  readonly template: PodTemplate | undefined;
+  readonly revision: string | undefined;
+  readonly replicas: readonly Replica[];
+  readonly nodeClasses: ReadonlyMap<string, string>;
+};
+
+// Without a spec that can be read there is no timeout either: nothing is called stalled then.
+const noTimeout = Number.POSITIVE_INFINITY;
+
+/** Collects what is known of the deployment with this key; undefined when it is gone. `now` is in milliseconds. */
+export function gather(key: string, sight: Sight, now: number): Seen | undefined {
+  const deployment = sight.deployments.get(key);
+  if (!deployment) return undefined;
+  const acceptance = accept(deployment);
+  const template = acceptance.accepted ? podTemplate(deployment, acceptance.spec, sight.workerImage) : undefined;
+  const noProgressTimeoutMs = acceptance.accepted ? parseDuration(acceptance.spec.rollout.noProgressTimeout) : noTimeout;
+  const pods = sight.writes.overlay(key, sight.pods.byIndex(byController, deployment.metadata.uid ?? ''));
+  const replicas = pods.map((pod) => readReplica(pod, sight.probe(pod.metadata.uid ?? ''), noProgressTimeoutMs, now));
+  return {
+    deployment,
+    acceptance,
+    template,
+    revision: template ? revisionOf(template) : deployment.status?.revision,
+    replicas,
+    nodeClasses: nodeClassesOf(replicas, sight.nodes),
+  };
+}
+
+/** The kind of a node: its GPU where one is labelled, else its machine type. */
+function nodeClassesOf(replicas: readonly Replica[], nodes: Sight['nodes']): ReadonlyMap<string, string> {
+  const classes = new Map<string, string>();
+  for (const { node } of replicas) {
+    const labels = node === undefined ? undefined : nodes.get(node)?.metadata.labels;
+    const found = labels?.['nvidia.com/gpu.product'] ?? labels?.['node.kubernetes.io/instance-type'];
+    if (node !== undefined && found !== undefined) classes.set(node, found);
+  }
+  return classes;
+}
