@@ -35,6 +35,7 @@ const oneModel: Route = { method: 'GET', stages: [account, authenticate, describ
 export function stagesFor(method: string, path: string, closing: boolean): readonly Stage[] {
   const route = routes.get(path) ?? (path.startsWith(modelPathPrefix) ? oneModel : undefined);
   if (!route) return [account, notFound];
-  if (method !== route.method && !(method === 'HEAD' && route.method === 'GET')) return [account, notAllowed];
+  const allowed = route.method === 'GET' ? ['GET', 'HEAD'] : [route.method];
+  if (!allowed.includes(method)) return [account, notAllowed(allowed.join(', '))];
   return closing && !route.probe ? [account, refuseClosing] : route.stages;
 }

@@ -8,9 +8,12 @@ export const notFound: Stage = ({ request, path }) => {
   throw errors.routeNotFound(request.method ?? '', path.slice(0, maxEcho));
 };
 
-export const notAllowed: Stage = ({ request, path }) => {
-  throw errors.methodNotAllowed(request.method ?? '', path.slice(0, maxEcho));
-};
+/** Refuses a method that the path does not know, and says which it does. */
+export function notAllowed(allow: string): Stage {
+  return ({ request, path }) => {
+    throw errors.methodNotAllowed(request.method ?? '', path.slice(0, maxEcho)).withHeaders({ allow });
+  };
+}
 
 /** Refuses new requests on old connections while the gateway closes. */
 export const refuseClosing: Stage = () => {
