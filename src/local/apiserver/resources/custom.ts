@@ -1,12 +1,20 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
-import type { ResourceDefinition, TableColumn } from '../resource.ts';
+import type { FieldError, ResourceDefinition, TableColumn } from '../resource.ts';
 import { parseJsonPath } from '../schema/jsonpath.ts';
 import { mergeRule } from '../schema/merge.ts';
 import { ageColumn } from './columns.ts';
+import { objectRules } from './crd-checks.ts';
 import { admission, at } from './define.ts';
 import { modelSchema } from './models.ts';
 
 const columnTypes = ['string', 'integer', 'number', 'boolean', 'date'] as const;
+
+const rulesUnchecked: FieldError = {
+  field: '<nil>',
+  reason: 'FieldValueInvalid',
+  message:
+    'Invalid value: "null": some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+};
 
 function strings(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
@@ -104,7 +112,14 @@ export function definitionsFromCrd(crd: JsonObject): readonly ResourceDefinition
         ? version.additionalPrinterColumns.filter(isJsonObject).flatMap((each) => printerColumn(each) ?? [])
         : [];
       const selectable = Array.isArray(version.selectableFields) ? version.selectableFields.filter(isJsonObject) : [];
-      const { structural, admit } = admission(schema, namespaced, {});
+      let rules: ReturnType<typeof objectRules> | undefined;
+      const { structural, admit } = admission(schema, namespaced, {
+        validate(object, request) {
+          rules ??= objectRules(schema);
+          return rules.validate(object, request.old);
+        },
+        ...(JSON.stringify(declared ?? {}).includes('"x-kubernetes-validations"') && { unchecked: rulesUnchecked }),
+      });
       return {
         group,
         version: name,

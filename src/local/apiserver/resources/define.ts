@@ -16,7 +16,12 @@ export type Hooks = {
   /** Runs after pruning and before defaulting. */
   readonly prepare?: (object: JsonObject, request: AdmitRequest) => JsonObject;
   readonly validate?: (object: JsonObject, request: AdmitRequest) => readonly FieldError[];
+  /** What to say when `validate` could not run because the object has not the form that it relies on. */
+  readonly unchecked?: FieldError;
 };
+
+/** Errors after which a kind's own rules are not run: they may rely on types, presence and sizes (apiextensions, hasBlockingErr). */
+const blocking = new Set(['FieldValueRequired', 'FieldValueTypeInvalid', 'FieldValueTooLong', 'FieldValueTooMany']);
 
 /** A schema compiled for admission. */
 export type Admission = { readonly structural: Structural; admit(request: AdmitRequest): AdmitResult };
@@ -54,8 +59,8 @@ export function admission(schema: JsonObject, namespaced: boolean, hooks: Hooks)
         ...validate(object, request.old),
         ...duplicateErrors(object, structural),
       ];
-      // Rules may assume what the schema promises.
-      if (errors.length === 0) errors.push(...(hooks.validate?.(object, request) ?? []));
+      if (!errors.some(({ reason }) => blocking.has(reason))) errors.push(...(hooks.validate?.(object, request) ?? []));
+      else if (hooks.unchecked) errors.push(hooks.unchecked);
       return { object, errors, warnings: unknown.map(({ text }) => text) };
     },
   };

@@ -24,7 +24,16 @@ const compositions = ['allOf', 'anyOf', 'oneOf'] as const;
 
 function createAjv(): Ajv {
   const regExp = Object.assign((pattern: string) => goRegExp(pattern), { code: 'goRegExp' });
-  const ajv = new Ajv({ allErrors: true, strict: false, verbose: true, messages: false, inlineRefs: false, code: { regExp } });
+  const ajv = new Ajv({
+    allErrors: true,
+    strict: false,
+    verbose: true,
+    messages: false,
+    inlineRefs: false,
+    meta: false,
+    validateSchema: false,
+    code: { regExp },
+  });
   for (const [name, validate] of Object.entries(stringFormats)) ajv.addFormat(name, { type: 'string', validate });
   ajv.addFormat('int32', { type: 'number', validate: (value: number) => value >= -int32 && value < int32 });
   return ajv;
