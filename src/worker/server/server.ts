@@ -41,9 +41,9 @@ async function answer(routes: Routes, serving: Serving, request: IncomingMessage
     if (!route) throw errors.routeNotFound(method, path);
     const endpoint = route[method];
     if (!endpoint) throw errors.methodNotAllowed(method, path).withHeaders({ allow: Object.keys(route).join(', ') });
-    await endpoint(request, response);
+    await endpoint(request, response, gone);
   } catch (error) {
-    if (gone.aborted) logger.debug({ path }, 'the caller went away');
+    if (hasGone(response)) logger.debug({ path }, 'the caller went away');
     else if (response.headersSent) response.destroy();
     else {
       const { status, headers, ...rest } = describe(error, logger);
@@ -51,7 +51,12 @@ async function answer(routes: Routes, serving: Serving, request: IncomingMessage
       sendJson(response, status, rest.body, request.complete ? headers : { ...headers, connection: 'close' });
     }
   }
-  serving.metrics.answered(route ? path : 'unknown', gone.aborted ? 499 : response.statusCode);
+  serving.metrics.answered(route ? path : 'unknown', hasGone(response) ? 499 : response.statusCode);
+}
+
+/** A finished response counts as destroyed too. */
+function hasGone(response: ServerResponse): boolean {
+  return response.destroyed && !response.writableFinished;
 }
 
 function describe(error: unknown, logger: Logger): { status: number; headers: Readonly<Record<string, string>>; body: unknown } {

@@ -21,15 +21,18 @@ export class SseWriter {
     return this.response.headersSent;
   }
 
+  /** Sends the headers: the request is accepted, events will follow. */
+  open(): void {
+    this.response.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-accel-buffering': 'no',
+    });
+    this.response.flushHeaders();
+  }
+
   /** Throws the signal's reason when the caller goes away while its buffer is full. */
   async write(text: string, signal: AbortSignal): Promise<void> {
-    if (!this.started) {
-      this.response.writeHead(200, {
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-cache',
-        'x-accel-buffering': 'no',
-      });
-    }
     if (!this.response.write(text)) await once(this.response, 'drain', { signal });
   }
 

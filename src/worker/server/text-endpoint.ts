@@ -3,7 +3,7 @@ import { HttpError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { FinishReason, Usage } from '../engines/engine.ts';
 import type { AnswerShape } from './answer-shape.ts';
-import { callerGone, readJson, sendJson, toHttpError } from './http.ts';
+import { readJson, sendJson, toHttpError } from './http.ts';
 import type { TextRequest } from './request-shape.ts';
 import { generate, type Serving } from './serving.ts';
 import { doneFrame, frame, SseWriter } from './sse.ts';
@@ -12,14 +12,14 @@ import { doneFrame, frame, SseWriter } from './sse.ts';
 const bodyLimitBytes = 16 * 1024 * 1024;
 
 type Shapes = (naming: { readonly model: string; readonly createdAt: number; readonly includeUsage: boolean }) => AnswerShape;
-export type Endpoint = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+/** `gone` aborts when the caller went away before the answer was complete. */
+export type Endpoint = (request: IncomingMessage, response: ServerResponse, gone: AbortSignal) => Promise<void>;
 
 /** An endpoint that generates text, streamed or whole, in the documents of `shapes`. */
 export function textEndpoint(serving: Serving, logger: Logger, read: (body: unknown) => TextRequest, shapes: Shapes): Endpoint {
-  return async (request, response) => {
+  return async (request, response, gone) => {
     // Before the body: a worker that cannot serve says so at once.
     serving.engine();
-    const gone = callerGone(response);
     const asked = read(await readJson(request, bodyLimitBytes));
     const model = asked.model ?? serving.model;
     const shape = shapes({ model, createdAt: serving.clock.now(), includeUsage: asked.includeUsage });
@@ -33,9 +33,8 @@ export function textEndpoint(serving: Serving, logger: Logger, read: (body: unkn
 
 /** `POST /generate`: only the text. */
 export function generateEndpoint(serving: Serving, read: (body: unknown) => TextRequest): Endpoint {
-  return async (request, response) => {
+  return async (request, response, gone) => {
     serving.engine();
-    const gone = callerGone(response);
     const { text } = await collect(serving, read(await readJson(request, bodyLimitBytes)), serving.model, gone);
     sendJson(response, 200, { text });
   };
@@ -69,8 +68,9 @@ async function stream(
   try {
     for await (const event of generate(serving, asked.generate, model, gone)) {
       if (event.kind === 'started') {
+        sse.open();
         const first = shape.first();
-        await sse.write(first ? frame(first) : '', gone);
+        if (first) await sse.write(frame(first), gone);
       } else if (event.kind === 'text') await sse.write(frame(shape.delta(event.text)), gone);
       else if (event.kind === 'done') {
         const usage = asked.includeUsage ? frame(shape.usage(event.usage)) : '';

@@ -1,0 +1,52 @@
+import { pinnedBytes, verifyChecksums } from '../artifacts/checksums.ts';
+import { checkGguf } from '../artifacts/gguf.ts';
+import { selectModel } from '../artifacts/model-file.ts';
+import type { Source } from '../artifacts/source.ts';
+import type { Engine, LoadedModel, LoadRequest } from '../engines/engine.ts';
+
+/** The phases that the agent goes through, with the size of the work in bytes where it has one. */
+export type LoadReporter = {
+  enter(phase: 'Fetching' | 'Verifying' | 'LoadingWeights' | 'WarmingUp', bytesTotal?: number): void;
+  /** `fraction` (0 to 1) of the current phase is done. */
+  advance(fraction: number): void;
+};
+
+export type LoadPlan = {
+  readonly source: Source;
+  readonly patterns: readonly string[];
+  readonly checksums: Readonly<Record<string, string>>;
+  readonly request: Omit<LoadRequest, 'modelPath'>;
+};
+
+/** Brings a model from its source into the engine and generates one token, so that the first caller does not wait for cold memory. Throws a Failure. */
+export async function loadModel(
+  plan: LoadPlan,
+  startEngine: () => Engine,
+  report: LoadReporter,
+  signal: AbortSignal,
+): Promise<LoadedModel> {
+  const share = (done: number, total: number) => report.advance(total > 0 ? done / total : 1);
+
+  report.enter('Fetching');
+  const files = await plan.source.fetch(plan.patterns, share, signal);
+  const model = selectModel(files);
+  const bytes = model.reduce((sum, file) => sum + file.bytes, 0);
+
+  report.enter('Verifying', pinnedBytes(files, plan.checksums) || undefined);
+  for (const file of model) await checkGguf(file.path);
+  await verifyChecksums(files, plan.checksums, share, signal);
+
+  report.enter('LoadingWeights', bytes);
+  const engine = startEngine();
+  const loaded = await engine.load({ ...plan.request, modelPath: model[0].path }, (fraction) => report.advance(fraction), signal);
+
+  report.enter('WarmingUp');
+  await warmUp(engine, signal);
+  return loaded;
+}
+
+async function warmUp(engine: Engine, signal: AbortSignal): Promise<void> {
+  const sampling = { temperature: 0, topP: 1, topK: 1, minP: 0, presencePenalty: 0, frequencyPenalty: 0, repetitionPenalty: 1 };
+  const request = { prompt: { kind: 'text', text: 'Hello' }, maxTokens: 1, stop: [], ignoreEnd: true, sampling } as const;
+  for await (const event of engine.generate(request, signal)) if (event.kind === 'done') return;
+}
