@@ -117,7 +117,8 @@ export class ModelLine {
   /** Takes a place at the end of the line for `patienceMs` at most; it may have its slot already, or be refused already. */
   join(patienceMs: number): Place {
     const place = new Place(undefined, this.forget);
-    if (this.length === 0 && this.serves() && this.tryServe(place)) return place;
+    // Whoever came back and still waits cannot use what is free, so only those in `waiting` come first.
+    if (this.waiting.size === 0 && this.serves() && this.tryServe(place)) return place;
 
     const why = admit({
       availability: this.availability,

@@ -1,0 +1,55 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { HttpError } from '../../core/errors.ts';
+import { parseCall } from './parse.ts';
+
+const call = (text: string) => parseCall(Buffer.from(text));
+
+test('reads model, stream and the limit of tokens', () => {
+  expect(call('{"model":"m"}')).toEqual({ model: 'm', stream: false, maxTokens: undefined });
+  expect(call('{"stream":true,"max_tokens":7,"model":"a/b"}')).toEqual({ model: 'a/b', stream: true, maxTokens: 7 });
+  expect(call('{"model":"m","max_tokens":7,"max_completion_tokens":9,"stream":null}').maxTokens).toBe(9);
+});
+
+test.each([
+  ['{"model":7}', 'model'],
+  ['{"model":""}', 'model'],
+  [`{"model":"${'x'.repeat(513)}"}`, 'model'],
+  ['{"model":"m","stream":"yes"}', 'stream'],
+  ['{"model":"m","max_tokens":-1}', 'max_tokens'],
+  ['{"model":"m","max_tokens":1.5}', 'max_tokens'],
+  ['{"model":"m","max_completion_tokens":"9"}', 'max_completion_tokens'],
+  ['[]', null],
+  ['null', null],
+  ['{"model":"m"', null],
+])('refuses %s and names the field', (text, param) => {
+  expect(() => call(text)).toThrow(expect.objectContaining({ status: 400, param }));
+});
+
+test('refuses what is not UTF-8', () => expect(() => parseCall(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]))).toThrow(/not UTF-8/));
+
+test('an error repeats nothing of the body', () => expect(() => call('{"secret prompt')).toThrow(/^(?!.*secret).*$/));
+
+test('survives deep nesting', () => {
+  expect(call(`{"model":"m","x":${'['.repeat(200_000)}${']'.repeat(200_000)}}`).model).toBe('m');
+});
+
+test('any bytes are a call or a 400', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.uint8Array(),
+        fc.json().map(Buffer.from),
+        fc.jsonValue().map((x) => Buffer.from(JSON.stringify({ model: x }))),
+      ),
+      (bytes) => {
+        try {
+          expect(typeof parseCall(Buffer.from(bytes)).model).toBe('string');
+        } catch (error) {
+          expect(error).toBeInstanceOf(HttpError);
+          expect(error).toMatchObject({ status: 400 });
+        }
+      },
+    ),
+  );
+});

@@ -1,0 +1,102 @@
+import { expect, test, vi } from 'vitest';
+import { startTestGateway, type TestGateway } from '../../../test/fakes/gateway.ts';
+
+const chat = { model: 'm', messages: [] };
+
+async function refusal(answer: Response): Promise<{ status: number; code: string | null; retryAfter: number }> {
+  const { error } = (await answer.json()) as { error: { code: string | null } };
+  return { status: answer.status, code: error.code, retryAfter: Number(answer.headers.get('retry-after')) };
+}
+
+const waiting = (gateway: TestGateway, count: number) =>
+  vi.waitFor(() => expect(gateway.fleet.find('m')?.line.length).toBe(count), { interval: 5 });
+
+test('no replica ever has more requests than its slots, and all are answered', async () => {
+  await using gateway = await startTestGateway({ workers: [{ delayMs: 5 }, { delayMs: 5 }], serving: { maxConcurrencyPerReplica: 3 } });
+  const statuses = await Promise.all(Array.from({ length: 60 }, async () => (await gateway.post(chat)).status));
+  expect(statuses).toEqual(Array.from({ length: 60 }, () => 200));
+  expect(gateway.workers.map((worker) => worker.maxInFlight)).toEqual([3, 3]);
+});
+
+test('requests are served in the order of their arrival', async () => {
+  await using gateway = await startTestGateway({ serving: { maxConcurrencyPerReplica: 1 } });
+  gateway.setReady(0, false);
+  const answers: Promise<Response>[] = [];
+  for (let user = 0; user < 5; user += 1) {
+    answers.push(gateway.post({ ...chat, user: `u${user}` }));
+    await waiting(gateway, user + 1);
+  }
+  gateway.setReady(0, true);
+  await Promise.all(answers);
+  expect(gateway.workers[0]?.seen.map(({ body }) => JSON.parse(body).user)).toEqual(['u0', 'u1', 'u2', 'u3', 'u4']);
+});
+
+test('a full queue is a 429 with Retry-After', async () => {
+  await using gateway = await startTestGateway({ workers: [{ fault: 'hang' }], serving: { maxConcurrencyPerReplica: 1, maxQueue: 1 } });
+  const leave = new AbortController();
+  const others = [gateway.post(chat, { signal: leave.signal }), gateway.post(chat, { signal: leave.signal })];
+  await waiting(gateway, 1);
+
+  const full = await refusal(await gateway.post(chat));
+  expect(full).toMatchObject({ status: 429, code: 'queue_full' });
+  expect(full.retryAfter).toBeGreaterThanOrEqual(1);
+
+  leave.abort();
+  await Promise.allSettled(others);
+  await waiting(gateway, 0);
+  gateway.workers[0]?.behave({});
+  expect((await gateway.post(chat)).status).toBe(200);
+});
+
+test('whoever waits too long for a slot is told so', async () => {
+  await using gateway = await startTestGateway({
+    workers: [{ fault: 'hang' }],
+    serving: { maxConcurrencyPerReplica: 1, queueTimeoutMs: 50 },
+  });
+  const leave = new AbortController();
+  const first = gateway.post(chat, { signal: leave.signal });
+  await vi.waitFor(() => expect(gateway.workers[0]?.inFlight).toBe(1));
+  expect(await refusal(await gateway.post(chat))).toMatchObject({ status: 503, code: 'queue_timeout' });
+  leave.abort();
+  await expect(first).rejects.toThrow();
+});
+
+test('while the model loads requests are held, and served once a replica is ready', async () => {
+  await using gateway = await startTestGateway();
+  gateway.setReady(0, false);
+  const held = gateway.post(chat);
+  await waiting(gateway, 1);
+  gateway.setReady(0, true);
+  expect((await held).status).toBe(200);
+});
+
+test('a model that loads longer than a request may wait says when to come back', async () => {
+  await using gateway = await startTestGateway({ workers: [], serving: { queueTimeoutMs: 30 } });
+  expect(await refusal(await gateway.post(chat))).toEqual({ status: 503, code: 'model_loading', retryAfter: 5 });
+  gateway.setModel({ etaSeconds: 41 });
+  expect(await refusal(await gateway.post(chat))).toEqual({ status: 503, code: 'model_loading', retryAfter: 41 });
+});
+
+test.each(['suspended', 'failed'] as const)('nobody waits for a %s model', async (availability) => {
+  await using gateway = await startTestGateway({ workers: [] });
+  const held = gateway.post(chat);
+  await waiting(gateway, 1);
+  gateway.setModel({ availability });
+  expect(await refusal(await held)).toMatchObject({ status: 503, code: 'model_unavailable' });
+  expect(await refusal(await gateway.post(chat))).toMatchObject({ status: 503, code: 'model_unavailable' });
+});
+
+test('a failed revision does not stop the replicas that still serve', async () => {
+  await using gateway = await startTestGateway();
+  gateway.setModel({ availability: 'failed' });
+  expect((await gateway.post(chat)).status).toBe(200);
+});
+
+test('whoever waits for a model that is deleted is told that it is gone', async () => {
+  await using gateway = await startTestGateway({ workers: [] });
+  const held = gateway.post(chat);
+  await waiting(gateway, 1);
+  gateway.fleet.deleteModel('ns/m');
+  const answer = await held;
+  expect([answer.status, await answer.text()]).toEqual([404, expect.stringContaining('model_not_found')]);
+});
