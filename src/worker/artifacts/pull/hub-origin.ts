@@ -1,8 +1,5 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { describeError, Failure } from '../../../core/failure.ts';
 import type { CatalogueEntry } from './catalogue.ts';
 import { diskFailure } from './disk.ts';
@@ -50,17 +47,14 @@ export class HubOrigin implements Origin {
       await writeFile(`${partial}.etag`, response.headers.get('etag') ?? '');
       const onBytes = onStage('downloading');
       let done = from;
-      const counted = async function* (chunks: AsyncIterable<Uint8Array>) {
-        for await (const chunk of chunks) {
-          timer.refresh();
-          done += chunk.length;
-          onBytes(Math.min(done, entry.bytes), entry.bytes);
-          yield chunk;
-        }
-      };
-      await pipeline(Readable.fromWeb(response.body), counted, createWriteStream(partial, { flags: from > 0 ? 'a' : 'w' }), {
-        signal: both,
-      });
+      // Written piece by piece, so that an interruption keeps all that came.
+      await using file = await open(partial, from > 0 ? 'a' : 'w');
+      for await (const chunk of response.body) {
+        timer.refresh();
+        await file.write(chunk);
+        done += chunk.length;
+        onBytes(Math.min(done, entry.bytes), entry.bytes);
+      }
       await rename(partial, target);
     } catch (error) {
       signal.throwIfAborted();
