@@ -1,0 +1,155 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { silentLogger } from '../../core/logger.ts';
+import { isNotFound, KubeClient, nodes, type Pod, pods } from '../../kube/index.ts';
+import { type RunningApiServer, startApiServer } from '../apiserver/server.ts';
+import { identify } from '../process-identity.ts';
+
+const ref = { namespace: 'default', name: 'web' };
+const patience = { timeout: 20_000, interval: 20 };
+
+let folder: string;
+let server: RunningApiServer;
+let client: KubeClient;
+let stateDir: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'mf-restart-'));
+  server = await startApiServer({ stateDir: join(folder, 'api'), logger: silentLogger });
+  client = KubeClient.fromServer(server);
+});
+
+beforeEach(async () => {
+  stateDir = await mkdtemp(join(folder, 'kubelet-'));
+});
+
+afterAll(async () => {
+  await client.close();
+  await server.close();
+  await rm(folder, { recursive: true });
+});
+
+/** A kubelet in a process of its own, so that it can be killed; SIGTERM stops it in good order. */
+function startKubelet(): { process: ChildProcess; stop(signal: NodeJS.Signals): Promise<unknown> } {
+  const url = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
+  const { url: api, token, caCertificate } = server;
+  const program = `
+    import { systemClock } from ${url('../../core/clock.ts')};
+    import { createLogger } from ${url('../../core/logger.ts')};
+    import { InformerCache, KubeClient } from ${url('../../kube/index.ts')};
+    import { ProcessKubelet } from ${url('./kubelet.ts')};
+    const client = KubeClient.fromServer(${JSON.stringify({ url: api, token, caCertificate })});
+    const informerCache = new InformerCache(client);
+    const stop = new AbortController();
+    process.once('SIGTERM', () => stop.abort());
+    const kubelet = new ProcessKubelet({
+      client, informerCache, stateDir: ${JSON.stringify(stateDir)}, nodeName: 'local', images: { node: [process.execPath] }, pathMap: {},
+      logger: createLogger('kubelet', 'error'), clock: systemClock, backoff: { baseMs: 50, maxMs: 500, resetAfterMs: 600000 }, stopGraceMs: 1000,
+    });
+    await Promise.all([informerCache.run(stop.signal), kubelet.run(stop.signal)]);
+    await client.close();`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const exited = once(child, 'exit');
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return {
+    process: child,
+    stop: async (signal) => {
+      child.kill(signal);
+      return (await exited)[0];
+    },
+  };
+}
+
+async function createPod(script: string, restartPolicy = 'Always'): Promise<void> {
+  const container = { name: 'main', image: 'node', args: ['-e', script], ports: [{ name: 'http', containerPort: 80 }] };
+  await client.create(pods, { metadata: ref, spec: { restartPolicy, terminationGracePeriodSeconds: 1, containers: [container] } });
+  onTestFinished(async () => {
+    await client.delete(pods, ref, { gracePeriodSeconds: 0 }).catch((error: unknown) => {
+      if (!isNotFound(error)) throw error;
+    });
+  });
+}
+
+const read = (): Promise<Pod> => client.get(pods, ref);
+const container = async () => (await read()).status?.containerStatuses?.[0];
+const pidOf = (id: string | undefined): number => Number(/process:\/\/(\d+)-/.exec(id ?? '')?.[1]);
+const ports = async () => (await read()).metadata.annotations?.['modelfleet.dev/ports'];
+const ignoresSigterm = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1e6)';
+
+test('ends every process when it stops, keeps the pods, and runs them again', async () => {
+  const first = startKubelet();
+  await createPod(ignoresSigterm);
+  await expect.poll(container, patience).toMatchObject({ ready: true, restartCount: 0 });
+  const [pid, given] = [pidOf((await container())?.containerID), await ports()];
+
+  expect(await first.stop('SIGTERM')).toBe(0);
+  expect(await identify(pid)).toBeUndefined();
+  expect((await read()).status).toMatchObject({
+    phase: 'Running',
+    containerStatuses: [{ ready: false, state: { terminated: { exitCode: 137 } } }],
+  });
+  const node = await client.get(nodes, { name: 'local' });
+  expect(node.status?.conditions).toContainEqual(expect.objectContaining({ type: 'Ready', status: 'False' }));
+
+  const second = startKubelet();
+  await expect.poll(container, patience).toMatchObject({ ready: true, restartCount: 1, lastState: { terminated: { exitCode: 137 } } });
+  expect(await ports()).toBe(given);
+  await second.stop('SIGTERM');
+});
+
+test('leaves no process behind when it is killed, and counts what ran as restarted', async () => {
+  const first = startKubelet();
+  await createPod(ignoresSigterm);
+  await expect.poll(container, patience).toMatchObject({ ready: true });
+  const pid = pidOf((await container())?.containerID);
+
+  await first.stop('SIGKILL');
+  await expect.poll(() => identify(pid), patience).toBeUndefined();
+  expect(await container()).toMatchObject({ ready: true, containerID: expect.stringContaining(String(pid)) }); // nobody was left to say otherwise
+
+  const second = startKubelet();
+  await expect.poll(container, patience).toMatchObject({
+    restartCount: 1,
+    state: { running: {} },
+    lastState: { terminated: { exitCode: 137, reason: 'ContainerStatusUnknown' } },
+  });
+  expect(pidOf((await container())?.containerID)).not.toBe(pid);
+  await second.stop('SIGTERM');
+});
+
+test('fails a pod that may not restart when its process was lost', async () => {
+  const first = startKubelet();
+  await createPod('setInterval(() => {}, 1e6)', 'Never');
+  await expect.poll(container, patience).toMatchObject({ ready: true });
+  await first.stop('SIGKILL');
+
+  const second = startKubelet();
+  await expect.poll(async () => (await read()).status?.phase, patience).toBe('Failed');
+  await second.stop('SIGTERM');
+});
+
+test('confirms the deletion of a pod whose kubelet was killed', async () => {
+  const first = startKubelet();
+  await createPod('setInterval(() => {}, 1e6)');
+  await expect.poll(container, patience).toMatchObject({ ready: true });
+  await first.stop('SIGKILL');
+  await client.delete(pods, ref);
+  expect((await read()).metadata.deletionTimestamp).toBeDefined();
+
+  const second = startKubelet();
+  await expect
+    .poll(
+      () =>
+        read().then(
+          () => 'there',
+          () => 'gone',
+        ),
+      patience,
+    )
+    .toBe('gone');
+  await second.stop('SIGTERM');
+});
