@@ -33,6 +33,8 @@ const maxTries = 5;
 const firstRetryMs = 500;
 // core/v1 validation: a longer message fails the write.
 const maxMessageLength = 1024;
+// A name has 253 characters at most, and 17 are ours.
+const maxNameLength = 236;
 
 /**
  * Tells people what happened to an object through core/v1 Events. Repeats count up on one Event.
@@ -58,9 +60,8 @@ export class EventRecorder {
   event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
     const now = this.clock.now();
     const { uid, namespace = '', name } = object.metadata;
-    const text = message.length > maxMessageLength ? `${message.slice(0, maxMessageLength - 1)}…` : message;
     const identity = uid ?? `${object.kind}/${namespace}/${name}`;
-    const correlated = this.correlator.correlate({ object: identity, type, reason, message: text }, now);
+    const correlated = this.correlator.correlate({ object: identity, type, reason, message }, now);
     if (!correlated) return;
     if (this.pending.size >= maxPending && !this.pending.has(correlated.key)) {
       this.logger.warn({ reason, object: identity }, 'too many events wait to be written, one is dropped');
@@ -116,7 +117,7 @@ export class EventRecorder {
     const namespace = object.metadata.namespace ?? 'default';
     const name = this.names.get(correlated.key);
     if (name !== undefined && correlated.count > 1) {
-      const patch = { count: correlated.count, message: correlated.message, lastTimestamp: timestamp(lastAt) };
+      const patch = { count: correlated.count, message: shorten(correlated.message), lastTimestamp: timestamp(lastAt) };
       try {
         await client.mergePatch(events, { namespace, name }, patch);
         return;
@@ -133,7 +134,7 @@ export class EventRecorder {
     const { component, instance = '', newId = randomUUID } = this.options;
     const { uid, resourceVersion, name } = object.metadata;
     return {
-      metadata: { namespace, name: `${name}.${newId().replaceAll('-', '').slice(0, 16)}` },
+      metadata: { namespace, name: `${name.slice(0, maxNameLength)}.${newId().replaceAll('-', '').slice(0, 16)}` },
       involvedObject: {
         apiVersion: object.apiVersion,
         kind: object.kind,
@@ -144,7 +145,7 @@ export class EventRecorder {
       },
       type,
       reason,
-      message: correlated.message,
+      message: shorten(correlated.message),
       count: correlated.count,
       firstTimestamp: timestamp(correlated.firstAt),
       lastTimestamp: timestamp(lastAt),
@@ -160,4 +161,8 @@ export class EventRecorder {
     const oldest = this.names.keys().next().value;
     if (this.names.size > maxPending && oldest !== undefined) this.names.delete(oldest);
   }
+}
+
+function shorten(message: string): string {
+  return message.length > maxMessageLength ? `${message.slice(0, maxMessageLength - 1)}…` : message;
 }
