@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { FakeClock } from '../../src/core/fake-clock.ts';
+import { PendingWrites } from './pending-writes.ts';
+import { pod } from './testing/makers.fake.ts';
+
+const key = 'models/qwen';
+const names = (pods: readonly { metadata: { name: string; deletionTimestamp?: string } }[]) =>
+  pods.map(({ metadata }) => (metadata.deletionTimestamp ? `${metadata.name} leaving` : metadata.name));
+
+test('a created pod counts before the cache shows it, and once after', () => {
+  const writes = new PendingWrites(new FakeClock());
+  writes.created(key, pod('a'));
+  expect(names(writes.overlay(key, []))).toEqual(['a']);
+  expect(names(writes.overlay(key, [pod('a')]))).toEqual(['a']);
+  expect(names(writes.overlay(key, []))).toEqual([]); // the cache had it, so it is gone
+});
+
+test('a pod that came and went while nobody looked is forgotten', () => {
+  const writes = new PendingWrites(new FakeClock());
+  writes.created(key, pod('a'));
+  writes.gone(key, 'uid-a');
+  expect(writes.overlay(key, [])).toEqual([]);
+});
+
+test('a deleted pod leaves before the cache shows it', () => {
+  const writes = new PendingWrites(new FakeClock());
+  writes.deleted(key, 'uid-a');
+  expect(names(writes.overlay(key, [pod('a'), pod('b')]))).toEqual(['a leaving', 'b']);
+});
+
+test('a pod created and deleted between two looks leaves', () => {
+  const writes = new PendingWrites(new FakeClock());
+  writes.created(key, pod('a'));
+  writes.deleted(key, 'uid-a');
+  expect(names(writes.overlay(key, []))).toEqual(['a leaving']);
+});
+
+test('a write that the cache never shows expires', async () => {
+  const clock = new FakeClock();
+  const writes = new PendingWrites(clock);
+  writes.created(key, pod('a'));
+  const expiresIn = writes.expiresIn(key) ?? 0;
+  await clock.advance(expiresIn - 2);
+  expect(names(writes.overlay(key, []))).toEqual(['a']);
+  await clock.advance(2);
+  expect(writes.overlay(key, [])).toEqual([]);
+  expect(writes.expiresIn(key)).toBeUndefined();
+});
+
+test('a name whose creation had no answer is used again, once, unless its pod has shown up', () => {
+  const writes = new PendingWrites(new FakeClock());
+  writes.uncertain(key, 'a');
+  expect([writes.takeUncertain(key), writes.takeUncertain(key)]).toEqual(['a', undefined]);
+  writes.uncertain(key, 'b');
+  writes.overlay(key, [pod('b')]);
+  expect(writes.takeUncertain(key)).toBeUndefined();
+});
