@@ -54,7 +54,7 @@ export function watchCluster(cache: InformerCache, fleet: Fleet, keys: KeyIndex,
 }
 
 /** What the data plane needs of a deployment. */
-export function modelSpec(deployment: ModelDeployment): ModelSpec {
+function modelSpec(deployment: ModelDeployment): ModelSpec {
   const key = keyOf(deployment);
   return {
     key,
@@ -66,11 +66,17 @@ export function modelSpec(deployment: ModelDeployment): ModelSpec {
   };
 }
 
+/** Failures after which the replica is started again by itself: waiting a little may help. */
+const passing: readonly string[] = ['EngineCrashed', 'EngineWedged'];
+
 /** A failure that needs a person's hand ends the waiting; anything else may still load. The phase is for people and is not read. */
 function availabilityOf({ spec, status }: ModelDeployment): Availability {
   if (spec.suspend) return 'suspended';
-  const progressing = findCondition(status?.conditions ?? [], 'Progressing');
-  return progressing?.status === 'False' && isFailureReason(progressing.reason) ? 'failed' : 'serving';
+  const conditions = status?.conditions ?? [];
+  if (findCondition(conditions, 'Accepted')?.status === 'False') return 'failed';
+  const progressing = findCondition(conditions, 'Progressing');
+  const failed = progressing?.status === 'False' && isFailureReason(progressing.reason) && !passing.includes(progressing.reason);
+  return failed ? 'failed' : 'serving';
 }
 
 function setPod(fleet: Fleet, pod: Pod): void {

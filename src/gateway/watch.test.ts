@@ -1,0 +1,158 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type MockWorker, startMockWorker, wholeAnswer } from '../../test/fakes/mock-worker.ts';
+import { generateApiKey, hashApiKey } from '../core/api-keys.ts';
+import { InformerCache, KubeClient } from '../kube/index.ts';
+import { FakeApiServer } from '../kube/testing/api-server.fake.ts';
+import { eventually } from '../kube/testing/eventually.fake.ts';
+import { startGateway } from './gateway.ts';
+import type { Gateway } from './serve.ts';
+
+const key = generateApiKey();
+let server: FakeApiServer;
+let client: KubeClient;
+let cache: InformerCache;
+let running: Promise<void>;
+let stop: AbortController;
+let gateway: Gateway;
+let worker: MockWorker;
+
+beforeEach(async () => {
+  server = await FakeApiServer.start();
+  client = KubeClient.fromServer({ url: server.url });
+  cache = new InformerCache(client);
+  stop = new AbortController();
+  running = cache.run(stop.signal);
+  worker = await startMockWorker();
+  gateway = await startGateway({ cache, port: 0 });
+  server.put('tenants', tenant());
+  await eventually(async () => (await fetch(`${gateway.url}/readyz`)).status === 200);
+});
+
+afterEach(async () => {
+  await gateway.close();
+  stop.abort();
+  await running;
+  await client.close();
+  await server.close();
+  await worker.close();
+});
+
+const apiVersion = 'modelfleet.dev/v1alpha1';
+
+function tenant(keys: object[] = [{ name: 'first', hash: hashApiKey(key) }]) {
+  return { apiVersion, kind: 'Tenant', metadata: { name: 'acme' }, spec: { keys } };
+}
+
+async function metrics(): Promise<string> {
+  return (await fetch(gateway.metricsUrl)).text();
+}
+
+function deployment(more: { spec?: object; status?: object; metadata?: object } = {}) {
+  return {
+    apiVersion,
+    kind: 'ModelDeployment',
+    metadata: { name: 'smol', namespace: 'models', creationTimestamp: '2026-01-01T00:00:00Z', ...more.metadata },
+    spec: { model: { source: 'file:///models/m.gguf' }, serving: { names: ['chat'], queueTimeout: '5s' }, ...more.spec },
+    ...(more.status ? { status: more.status } : {}),
+  };
+}
+
+function pod({ ready = true, annotations = {} }: { ready?: boolean; annotations?: object } = {}) {
+  const { port } = new URL(worker.origin);
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: 'smol-x7k2p',
+      namespace: 'models',
+      labels: { 'modelfleet.dev/model': 'smol' },
+      annotations: { 'modelfleet.dev/ports': JSON.stringify({ http: Number(port), management: 1 }), ...annotations },
+    },
+    spec: { containers: [] },
+    status: { podIP: '127.0.0.1', conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
+  };
+}
+
+function ask(model = 'chat'): Promise<Response> {
+  return fetch(`${gateway.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}` },
+    body: JSON.stringify({ model, messages: [] }),
+  });
+}
+
+async function code(answer: Promise<Response>): Promise<unknown> {
+  return ((await (await answer).json()) as { error?: { code: string } }).error?.code;
+}
+
+test('serves a deployment through its ready pod, by every name', async () => {
+  server.put('modeldeployments', deployment());
+  server.put('pods', pod());
+  await eventually(async () => (await ask()).status === 200);
+  expect(await (await ask('models/smol')).text()).toBe(wholeAnswer('models/smol'));
+});
+
+test('holds requests until the pod is ready', async () => {
+  server.put('modeldeployments', deployment());
+  server.put('pods', pod({ ready: false }));
+  await eventually(async () => (await metrics()).includes('ready_replicas{model="models/smol"} 0'));
+  const held = ask();
+  await eventually(async () => (await metrics()).includes('queue_length{model="models/smol"} 1'));
+  server.put('pods', pod());
+  expect((await held).status).toBe(200);
+});
+
+test('a pod that drains gets nothing new', async () => {
+  server.put('modeldeployments', deployment({ spec: { serving: { names: ['chat'], queueTimeout: '10ms' } } }));
+  server.put('pods', pod());
+  await eventually(async () => (await ask()).status === 200);
+  server.put('pods', pod({ annotations: { 'modelfleet.dev/draining': 'true' } }));
+  await eventually(async () => (await code(ask())) === 'model_loading');
+});
+
+test.each([
+  ['is suspended', { spec: { suspend: true } }],
+  ['cannot load', { status: { conditions: [{ type: 'Progressing', status: 'False', reason: 'ChecksumMismatch', message: '' }] } }],
+  ['is not valid', { status: { conditions: [{ type: 'Accepted', status: 'False', reason: 'Invalid', message: '' }] } }],
+])('says at once that a model which %s is unavailable', async (_, change) => {
+  server.put('modeldeployments', deployment(change));
+  await eventually(async () => (await code(ask())) === 'model_unavailable');
+});
+
+test('tells when a loading model is expected', async () => {
+  const loading = { phase: 'LoadingWeights', percent: 10, etaSeconds: 17 };
+  const serving = { names: ['chat'], queueTimeout: '10ms' };
+  server.put('modeldeployments', deployment({ spec: { serving }, status: { loading } }));
+  await eventually(async () => (await ask()).headers.get('retry-after') === '17');
+});
+
+test('a deleted deployment and a revoked key act at once', async () => {
+  server.put('modeldeployments', deployment());
+  server.put('pods', pod());
+  await eventually(async () => (await ask()).status === 200);
+  server.put('modeldeployments', deployment({ metadata: { deletionTimestamp: '2026-01-02T00:00:00Z' } }));
+  await eventually(async () => (await code(ask())) === 'model_not_found');
+  server.put('tenants', tenant([]));
+  await eventually(async () => (await code(ask())) === 'invalid_api_key');
+});
+
+test('a pod of the same name with another UID is another replica', async () => {
+  server.put('modeldeployments', deployment());
+  server.put('pods', pod());
+  await eventually(async () => (await ask()).status === 200);
+  server.put('pods', pod(), true);
+  server.put('tenants', tenant([]));
+  // Once the later change has arrived, the earlier one has too or soon will: there is still one replica, not two.
+  await eventually(async () => (await ask()).status === 401);
+  await eventually(async () => (await metrics()).includes('ready_replicas{model="models/smol"} 1'));
+});
+
+test('goes on with what it knows while the cluster does not answer, and catches up', async () => {
+  server.put('modeldeployments', deployment());
+  server.put('pods', pod());
+  await eventually(async () => (await ask()).status === 200);
+  server.cutWatches();
+  expect((await ask()).status).toBe(200);
+  server.put('modeldeployments', deployment({ spec: { serving: { names: ['renamed'] } } }));
+  await eventually(async () => (await ask('renamed')).status === 200);
+});
