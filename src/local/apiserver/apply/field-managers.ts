@@ -66,7 +66,7 @@ export function applyConfiguration(live: JsonObject | undefined, config: JsonObj
 function applyOnce(live: JsonObject | undefined, config: JsonObject, writer: Writer, force: boolean): JsonObject {
   const rule = writer.definition.merge;
   const wanted = withoutNulls(config);
-  const intent = fieldsOf(ownable(wanted, writer), rule);
+  const intent = ownedFields(wanted, writer);
   const before = live ? ownersBeforeApply(live, writer) : [];
   const mine = before.find((owner) => sameOwner(owner, writer.id));
   const others = before.filter((owner) => owner !== mine);
@@ -74,15 +74,14 @@ function applyOnce(live: JsonObject | undefined, config: JsonObject, writer: Wri
   const kept = others.reduce((union, owner) => union.union(owner.fields), intent);
   const pruned = mine ? removeGivenUp(merged, rule, mine.fields, kept) : merged;
   if (!isJsonObject(pruned)) throw statuses.badRequest('the applied configuration must be an object');
-  const after = keepLastApplied(live, pruned, config, writer);
 
-  const { added, modified, removed } = compare(ownable(live ?? {}, writer), ownable(after, writer), rule);
+  const { added, modified, removed } = compare(ownable(live ?? {}, writer), ownable(pruned, writer), rule);
   const changed = added.union(modified);
   const conflicts = others.map((owner) => ({ owner, fields: owner.fields.intersection(changed) })).filter(({ fields }) => !fields.isEmpty);
   if (conflicts.length > 0 && !force) throw new ApplyConflict(conflicts);
   const remaining = others.map((owner) => ({ ...owner, fields: owner.fields.difference(changed).difference(removed) }));
   const unchanged = live !== undefined && added.isEmpty && modified.isEmpty && removed.isEmpty;
-  return writeManagers(after, [...remaining, owned(writer, intent, unchanged ? mine : undefined)]);
+  return writeManagers(keepLastApplied(live, pruned, config, writer), [...remaining, owned(writer, intent, unchanged ? mine : undefined)]);
 }
 
 /** What exists before the first apply and has no recorded owner belongs to somebody: it must be forced, not overwritten. */
@@ -90,7 +89,7 @@ function ownersBeforeApply(live: JsonObject, writer: Writer): Ownership[] {
   const owners = readManagers(live);
   if (owners.length > 0) return owners;
   const id: ManagerId = { ...writer.id, manager: 'before-first-apply', operation: 'Update', subresource: undefined };
-  return [{ ...id, time: writer.now, fields: fieldsOf(ownable(live, writer), writer.definition.merge) }];
+  return [{ ...id, time: writer.now, fields: ownedFields(live, writer) }];
 }
 
 /** The time of an entry moves only when its fields do. */
@@ -111,6 +110,12 @@ function ownable(object: JsonObject, { id, definition }: Writer): JsonObject {
   return all;
 }
 
+/** Every place that an object sets and that managers can own; metadata itself is not one. */
+function ownedFields(object: JsonObject, writer: Writer): FieldSet {
+  const { metadata, ...rest } = ownable(object, writer);
+  return fieldsOf(isJsonObject(metadata) && Object.keys(metadata).length > 0 ? { ...rest, metadata } : rest, writer.definition.merge);
+}
+
 function isReset(managedFields: JsonObject[string] | undefined): boolean {
   if (!Array.isArray(managedFields)) return false;
   return managedFields.length === 0 || (managedFields.length === 1 && jsonEqual(managedFields[0], {}));
@@ -121,7 +126,7 @@ function lastApplied(live: JsonObject, writer: Writer): FieldSet {
   if (annotation === undefined) return new FieldSet();
   try {
     const config: unknown = JSON.parse(annotation);
-    return isJsonObject(config) ? fieldsOf(ownable(config, writer), writer.definition.merge) : new FieldSet();
+    return isJsonObject(config) ? ownedFields(config, writer) : new FieldSet();
   } catch {
     // Somebody wrote something else into the annotation: it allows nothing.
     return new FieldSet();

@@ -46,23 +46,26 @@ function mergeLists(live: readonly JsonValue[], config: readonly JsonValue[], ru
   return merged;
 }
 
-/** Removes what is in `given` (places a manager gave up) unless something in `kept` (places that are owned) needs it. */
-export function removeGivenUp(value: JsonValue, rule: MergeRule, given: FieldSet, kept: FieldSet): JsonValue {
+/**
+ * Removes what is in `given` (places a manager gave up) unless something in `kept` (places that are owned) needs it.
+ * An item that stays keeps its `keys`, whoever owned them.
+ */
+export function removeGivenUp(value: JsonValue, rule: MergeRule, given: FieldSet, kept: FieldSet, keys: readonly string[] = []): JsonValue {
   const parts = partsOf(value, rule);
   if (!parts || given.isEmpty) return value;
   const survives = (element: string): boolean => !given.has(element) || kept.has(element);
-  const reduced = (element: string, item: JsonValue, itemRule: MergeRule): JsonValue =>
-    removeGivenUp(item, itemRule, given.child(element), kept.child(element));
+  const reduced = (element: string, item: JsonValue, itemRule: MergeRule, itemKeys: readonly string[] = []): JsonValue =>
+    removeGivenUp(item, itemRule, given.child(element), kept.child(element), itemKeys);
   if (isJsonObject(value)) {
     const result: JsonObject = {};
     for (const [name, item] of Object.entries(value)) {
-      if (survives(`f:${name}`)) setField(result, name, reduced(`f:${name}`, item, fieldRule(rule, name)));
+      if (keys.includes(name) || survives(`f:${name}`)) setField(result, name, reduced(`f:${name}`, item, fieldRule(rule, name)));
     }
     return result;
   }
   if (!Array.isArray(value) || rule.kind !== 'list') return value;
   return value.flatMap((item) => {
     const element = listElement(item, rule) ?? '';
-    return survives(element) ? [reduced(element, item, rule.items)] : [];
+    return survives(element) ? [reduced(element, item, rule.items, rule.keys)] : [];
   });
 }

@@ -22,7 +22,7 @@ export class CorruptJournalError extends Error {
 
 /** The part of a file handle that a journal needs: a seam for tests of full disks. */
 export type JournalFile = Pick<FileHandle, 'write' | 'datasync' | 'truncate' | 'close'>;
-type OpenJournalFile = (path: string, flags: string, mode?: number) => Promise<JournalFile>;
+export type OpenJournalFile = (path: string, flags: string, mode?: number) => Promise<JournalFile>;
 
 const format = 'modelfleet-journal/1';
 // Each line is {"crc":"xxxxxxxx","r":<record>}: NDJSON for people and tools, with a checksum over the record's own bytes.

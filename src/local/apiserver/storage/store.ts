@@ -2,7 +2,7 @@ import type { JsonObject } from '../../../core/json.ts';
 import type { Logger } from '../../../core/logger.ts';
 import { freezeJson, withMetadata } from '../object.ts';
 import { History, type StoreEvent } from './history.ts';
-import { Journal, type JournalRecord } from './journal.ts';
+import { Journal, type JournalRecord, type OpenJournalFile } from './journal.ts';
 
 /** What a write decides to do, having seen the current object. */
 export type Mutation =
@@ -37,6 +37,8 @@ export type StoreOptions = {
   readonly logger: Logger;
   /** Changes kept for each resource, for watches that resume and lists that go on. */
   readonly historySize?: number;
+  /** How to open the journal's file. */
+  readonly openFile?: OpenJournalFile;
 };
 
 /**
@@ -70,7 +72,7 @@ export class Store {
 
   /** Opens the journal at `path` and replays it. */
   static async open(options: StoreOptions): Promise<Store> {
-    const { journal, contents } = await Journal.open(options.path);
+    const { journal, contents } = await Journal.open(options.path, options.openFile);
     const store = new Store(journal, contents.baseRevision, options);
     for (const record of contents.records) store.replay(record);
     store.assigned = store.committed;
