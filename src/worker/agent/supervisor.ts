@@ -62,7 +62,7 @@ export class Supervisor {
     let backOffMs = firstBackOffMs;
     while (!signal.aborted) {
       const failure = await this.life(signal);
-      if (!failure || signal.aborted) return;
+      if (signal.aborted) return;
       if (this.current.phase === 'Ready' && clock.now() - this.current.lastProgressAt > provenMs) backOffMs = firstBackOffMs;
       this.current = fail(this.current, failure, clock.now());
       metrics.engineFailed(failure.reason);
@@ -76,11 +76,13 @@ export class Supervisor {
     }
   }
 
-  /** One engine from start to end. Resolves with why it ended, or undefined when it was asked to. */
-  private async life(signal: AbortSignal): Promise<Failure | undefined> {
+  /** One engine from start to end. Resolves with why it ended. */
+  private async life(signal: AbortSignal): Promise<Failure> {
     const { plan, clock, logger } = this.options;
     this.current = beginLoad(clock.now());
     const over = new AbortController();
+    // Also in the middle of a load: whoever stops the worker does not wait for gigabytes.
+    signal.addEventListener('abort', () => this.kill(), { signal: over.signal });
     try {
       const loaded = await loadModel(plan, () => this.start(), this.reporter(), signal);
       const engine = this.running;
@@ -88,10 +90,9 @@ export class Supervisor {
       this.current = { ...enterPhase(this.current, 'Ready', clock.now()), device: loaded.device };
       logger.info({ ...loaded, seconds: (clock.now() - this.current.startedAt) / 1000 }, 'model loaded');
       void this.watchForWedge(engine, over.signal);
-      const aborted = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
-      return await Promise.race([engine.ended, aborted]);
+      signal.throwIfAborted();
+      return await engine.ended;
     } catch (error) {
-      if (signal.aborted) return undefined;
       return error instanceof Failure ? error : new Failure('EngineCrashed', describeError(error), { cause: error });
     } finally {
       over.abort();

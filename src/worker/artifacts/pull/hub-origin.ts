@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describeError, Failure } from '../../../core/failure.ts';
 import type { CatalogueEntry } from './catalogue.ts';
@@ -43,6 +43,8 @@ export class HubOrigin implements Origin {
         headers: begun ? { range: `bytes=${begun.bytes}-`, 'if-range': begun.etag } : {},
       });
       const from = response.status === 206 && begun ? begun.bytes : 0;
+      // What is kept is not the beginning of this file, or all of it: the next download begins anew.
+      if (response.status === 416) await rm(partial, { force: true });
       if (!response.ok || !response.body) throw statusFailure(response.status, entry.url);
       await writeFile(`${partial}.etag`, response.headers.get('etag') ?? '');
       const onBytes = onStage('downloading');

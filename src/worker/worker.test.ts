@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest';
+import { agentStatus } from '../core/agent-contract.ts';
+import { phaseIs, startReadyWorker, startTestWorker, type TestWorker } from './worker.fixture.ts';
+
+const streamed = JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }], stream: true });
+const chat = ({ url }: TestWorker, body = streamed) => fetch(`${url}/v1/chat/completions`, { method: 'POST', body });
+
+test('tells its phases and its device in the shape of the contract', async () => {
+  const loading = Promise.withResolvers<void>();
+  await using worker = await startTestWorker({ hold: loading.promise });
+  await phaseIs(worker, 'LoadingWeights');
+  expect(agentStatus.parse(await worker.status())).toMatchObject({
+    percent: 50,
+    bytesTotal: 24,
+    bytesDone: 12,
+    device: null,
+    model: 'tiny',
+  });
+  loading.resolve();
+  await phaseIs(worker, 'Ready');
+  expect(agentStatus.parse(await worker.status())).toMatchObject({ percent: 100, device: 'CPU', reason: null });
+  expect((await fetch(`${worker.management}/readyz`)).status).toBe(200);
+});
+
+test('when the engine dies, its streams end with an error event and without [DONE], and another engine is started', async () => {
+  await using worker = await startReadyWorker();
+  const [engine] = worker.engines;
+  if (engine) engine.hold = Promise.withResolvers<void>().promise;
+  const response = await chat(worker);
+  engine?.kill();
+  const text = await response.text();
+  expect(text).toContain('"code":"stream_interrupted"');
+  expect(text).not.toContain('[DONE]');
+  await phaseIs(worker, 'Failed');
+  expect(await worker.status()).toMatchObject({ reason: 'EngineCrashed', message: expect.stringContaining('boom') });
+  expect((await chat(worker)).status).toBe(503);
+  await phaseIs(worker, 'Ready');
+  expect(worker.engines).toHaveLength(2);
+  expect((await chat(worker)).status).toBe(200);
+});
+
+test('an engine that hangs is ended and replaced', async () => {
+  await using worker = await startReadyWorker({ wedgeTimeoutMs: 50 });
+  const [engine] = worker.engines;
+  if (engine) engine.silentMs = 51;
+  await phaseIs(worker, 'Failed');
+  expect(await worker.status()).toMatchObject({ reason: 'EngineWedged' });
+  await phaseIs(worker, 'Ready');
+});
+
+test('a model that cannot be loaded is Failed with its reason, and is not tried again and again', async () => {
+  await using worker = await startTestWorker({ source: 'file:///models/none.gguf' });
+  await phaseIs(worker, 'Failed');
+  expect(await worker.status()).toMatchObject({ reason: 'SourceNotFound', message: expect.stringContaining('none.gguf') });
+  expect(worker.engines).toHaveLength(0);
+  expect((await fetch(`${worker.management}/livez`)).status).toBe(200);
+});
+
+test('a wrong checksum is Failed before any engine is started', async () => {
+  await using worker = await startTestWorker({ checksums: { 'm.gguf': `sha256:${'0'.repeat(64)}` } });
+  await phaseIs(worker, 'Failed');
+  expect(await worker.status()).toMatchObject({ reason: 'ChecksumMismatch' });
+  expect(worker.engines).toHaveLength(0);
+});
+
+test('a drain refuses new requests and lets running ones finish', async () => {
+  await using worker = await startReadyWorker();
+  const [engine] = worker.engines;
+  const answer = Promise.withResolvers<void>();
+  if (engine) engine.hold = answer.promise;
+  const running = await chat(worker);
+  const acknowledged = await fetch(`${worker.management}/drain`, { method: 'POST' });
+  expect([acknowledged.status, await acknowledged.json()]).toMatchObject([202, { draining: true, phase: 'Draining', inFlight: 1 }]);
+  const refused = await chat(worker);
+  expect([refused.status, await refused.json()]).toMatchObject([503, { error: { code: 'draining' } }]);
+  expect((await fetch(`${worker.management}/readyz`)).status).toBe(503);
+  const stopped = worker.worker.stop();
+  answer.resolve();
+  expect(await running.text()).toContain('[DONE]');
+  await stopped;
+});
+
+test('a drain that takes too long cuts off what still runs, with an error event', async () => {
+  await using worker = await startReadyWorker({ drainTimeoutMs: 50 });
+  const [engine] = worker.engines;
+  if (engine) engine.hold = Promise.withResolvers<void>().promise;
+  const running = await chat(worker);
+  await worker.worker.stop();
+  const text = await running.text();
+  expect(text).toContain('stream_interrupted');
+  expect(text).not.toContain('[DONE]');
+});
+
+test('counts requests and tokens under our names and under those of vLLM', async () => {
+  await using worker = await startReadyWorker();
+  await (await chat(worker)).text();
+  const metrics = await (await fetch(`${worker.management}/metrics`)).text();
+  for (const line of [
+    'vllm:num_requests_running{model_name="tiny"} 0',
+    'vllm:prompt_tokens_total{model_name="tiny"} 4',
+    'vllm:generation_tokens_total{model_name="tiny"} 3',
+    'vllm:time_to_first_token_seconds_count{model_name="tiny"} 1',
+    'vllm:inter_token_latency_seconds_count{model_name="tiny"} 2',
+    'modelfleet_worker_requests_total{endpoint="/v1/chat/completions",code="200"} 1',
+    'modelfleet_worker_ready{model_name="tiny"} 1',
+  ]) {
+    expect(metrics).toContain(line);
+  }
+});
+
+test('a taken port is an error that names it', async () => {
+  await using worker = await startReadyWorker();
+  await expect(startTestWorker({ port: worker.worker.port })).rejects.toThrow(/EADDRINUSE.*127\.0\.0\.1/);
+});
