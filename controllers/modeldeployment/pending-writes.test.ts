@@ -22,6 +22,13 @@ test('a pod that came and went while nobody looked is forgotten', () => {
   expect(writes.overlay(key, [])).toEqual([]);
 });
 
+test('a pod that came and went before the answer to its creation is forgotten', () => {
+  const writes = new PendingWrites(new FakeClock());
+  writes.gone(key, 'uid-a');
+  writes.created(key, pod('a'));
+  expect(writes.overlay(key, [])).toEqual([]);
+});
+
 test('a deleted pod leaves before the cache shows it', () => {
   const writes = new PendingWrites(new FakeClock());
   writes.deleted(key, 'uid-a');

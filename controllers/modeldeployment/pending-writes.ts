@@ -3,6 +3,8 @@ import type { Pod } from '../../src/kube/index.ts';
 
 /** A write that the cache has not shown after this long never will: it was undone while the watch was cut (client-go waits as long). */
 const expiryMs = 5 * 60_000;
+/** A pod may come and go before the answer to its creation is here; no answer takes longer. */
+const rememberGoneMs = 60_000;
 
 type Entry = {
   readonly created: Map<string, { readonly pod: Pod; readonly at: number }>;
@@ -17,6 +19,8 @@ type Entry = {
  */
 export class PendingWrites {
   private readonly entries = new Map<string, Entry>();
+  /** UID -> when it went, oldest first. */
+  private readonly recentlyGone = new Map<string, number>();
   private readonly clock: Clock;
 
   constructor(clock: Clock) {
@@ -26,7 +30,7 @@ export class PendingWrites {
   created(key: string, pod: Pod): void {
     const entry = this.entry(key);
     entry.uncertain.delete(pod.metadata.name);
-    if (pod.metadata.uid) entry.created.set(pod.metadata.uid, { pod, at: this.clock.now() });
+    if (pod.metadata.uid && !this.recentlyGone.has(pod.metadata.uid)) entry.created.set(pod.metadata.uid, { pod, at: this.clock.now() });
   }
 
   deleted(key: string, uid: string): void {
@@ -47,6 +51,12 @@ export class PendingWrites {
 
   /** The pod is gone for good: told by the informer, also for pods that the cache had only for a moment. */
   gone(key: string, uid: string): void {
+    const now = this.clock.now();
+    this.recentlyGone.set(uid, now);
+    for (const [old, at] of this.recentlyGone) {
+      if (now - at < rememberGoneMs) break;
+      this.recentlyGone.delete(old);
+    }
     const entry = this.entries.get(key);
     entry?.created.delete(uid);
     entry?.deleted.delete(uid);
