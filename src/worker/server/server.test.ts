@@ -138,11 +138,11 @@ test('a caller that goes away frees its place at once', async () => {
   const response = await post(worker, '/v1/chat/completions', { ...hello, stream: true }, caller.signal);
   const waiting = new AbortController();
   const second = post(worker, '/v1/chat/completions', hello, waiting.signal).catch(() => undefined);
-  await expect.poll(worker.status).toMatchObject({ inFlight: 1, waiting: 1 });
+  await expect.poll(worker.status, { timeout: 5_000 }).toMatchObject({ inFlight: 1, waiting: 1 });
   waiting.abort();
-  await expect.poll(worker.status).toMatchObject({ inFlight: 1, waiting: 0 });
+  await expect.poll(worker.status, { timeout: 5_000 }).toMatchObject({ inFlight: 1, waiting: 0 });
   caller.abort();
-  await expect.poll(worker.status).toMatchObject({ inFlight: 0, waiting: 0 });
+  await expect.poll(worker.status, { timeout: 5_000 }).toMatchObject({ inFlight: 0, waiting: 0 });
   expect(engine?.aborted).toBe(1);
   await Promise.all([second, response.text().catch(() => undefined)]);
 });
