@@ -12,7 +12,7 @@ export type Wish = {
 };
 
 /** Why a replica is ended. */
-export type RemovalReason = 'Suspended' | 'ScaledIn' | 'Replaced' | 'Ended';
+type RemovalReason = 'Suspended' | 'ScaledIn' | 'Replaced' | 'Ended';
 export type Removal = { readonly replica: Replica; readonly reason: RemovalReason };
 
 /** What to do now. Nothing to do is `create: 0` and no removals. */

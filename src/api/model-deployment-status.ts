@@ -2,18 +2,9 @@ import { z } from 'zod';
 import { replicaPhases } from '../core/phases.ts';
 import { int32 } from './fields.ts';
 
-export const modelDeploymentPhases = [
-  'Pending',
-  'Loading',
-  'Ready',
-  'Degraded',
-  'ScaledToZero',
-  'Suspended',
-  'Failed',
-  'Terminating',
-] as const;
+const modelDeploymentPhases = ['Pending', 'Loading', 'Ready', 'Degraded', 'ScaledToZero', 'Suspended', 'Failed', 'Terminating'] as const;
 
-export const conditionTypes = [
+const conditionTypes = [
   'Accepted',
   'ArtifactsReady',
   'CapacityReady',

@@ -179,7 +179,7 @@ export const validationExamples: readonly ValidationExample[] = [
     what: 'quantities as text or number',
     accepted: deployment({ resources: { requests: { cpu: 2, memory: '1.5Gi' }, sharedMemory: '2Gi' } }),
     refused: deployment({ resources: { requests: { memory: '2 GB' } } }),
-    field: 'spec.resources.requests[memory]',
+    field: 'spec.resources.requests.memory',
   },
   {
     what: 'the name of a priority class',
