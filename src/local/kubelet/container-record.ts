@@ -1,7 +1,7 @@
 import type { Container, PodSpec } from 'kubernetes-types/core/v1.d.ts';
 
 /** Not running, and why; `retryAt` (epoch ms) when starting it was tried and failed. */
-export type Waiting = {
+type Waiting = {
   readonly kind: 'waiting';
   readonly reason: string;
   readonly message?: string;

@@ -32,7 +32,7 @@ export type EnvironmentInput = {
 };
 
 /** Number of the descriptor on which a container sees the end of its kubelet. */
-export const parentFd = 3;
+const parentFd = 3;
 
 // A local process needs what its machine set up; the rest of the user's environment (keys, tokens) stays out.
 const inheritedNames =

@@ -2,7 +2,7 @@ import type { Container, Probe } from 'kubernetes-types/core/v1.d.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { ProbeOutcome } from './probe.ts';
 
-export type ProbeKind = 'startup' | 'liveness' | 'readiness';
+type ProbeKind = 'startup' | 'liveness' | 'readiness';
 
 /** What has been concluded from a probe so far, and how often its last outcome was seen in a row. */
 export type Verdict = { readonly healthy: boolean; readonly lastOk?: boolean; readonly streak: number; readonly decided: boolean };

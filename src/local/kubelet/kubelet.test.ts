@@ -314,3 +314,35 @@ describe('logs', () => {
     await expect(logs('none')).rejects.toThrow('pod none does not have a host assigned');
   });
 });
+
+describe('an API server that misbehaves', () => {
+  const statusWrites = { verb: 'patch', resource: 'pods', subresource: 'status' } as const;
+
+  test.each([
+    { kind: 'fail', status: 409 },
+    { kind: 'fail', status: 500 },
+    { kind: 'cut', afterEffect: true },
+  ] as const)('loses no status: %j', async (fault) => {
+    server.faults.next(statusWrites, fault, 2);
+    await run('lossy', { restartPolicy: 'Never', containers: [script('process.exit(4)')] });
+    await status('lossy').toMatchObject({ phase: 'Failed', containerStatuses: [{ state: { terminated: { exitCode: 4 } } }] });
+  });
+
+  test('binds and removes a pod in the end', async () => {
+    server.faults.next({ verb: 'patch', resource: 'pods', name: 'late' }, { kind: 'fail', status: 500 });
+    await run('late', script(`console.log('up'); ${forever}`));
+    await expect.poll(() => logs('late').catch(() => ''), patience).toBe('up\n');
+    await client.delete(pods, { namespace, name: 'late' });
+    server.faults.next({ verb: 'delete', resource: 'pods', name: 'late' }, { kind: 'fail', status: 409 });
+    await removed('late');
+  });
+
+  test('does not hide what happened while a watch was cut', async () => {
+    await run('unseen', script(`console.log('up'); ${forever}`));
+    await expect.poll(() => logs('unseen').catch(() => ''), patience).toBe('up\n');
+    const pid = await pidOf('unseen');
+    server.faults.cutWatches({ resource: 'pods' });
+    await client.delete(pods, { namespace, name: 'unseen' }, { gracePeriodSeconds: 0 });
+    await processGone(pid);
+  });
+});

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { Container, PodStatus, Probe } from 'kubernetes-types/core/v1.d.ts';
 import { describeError } from '../../core/failure.ts';
-import { isConflict, isNotFound, type KubeClient, type Pod, pods } from '../../kube/index.ts';
+import { isNotFound, type KubeClient, type Pod, pods } from '../../kube/index.ts';
 import { type ContainerRecord, fresh, initContainers, lastEnd, type Running, type Terminated } from './container-record.ts';
 import { ContainerRun, logPath, type RunContext } from './container-run.ts';
 import { decide, startAt } from './decide.ts';
@@ -32,6 +32,8 @@ const defaultGraceSeconds = 30;
 // An object that was removed by force gives no grace to honour.
 const removedGraceMs = 2_000;
 const deleteRetryMs = 1_000;
+// How long a stopping kubelet tries to write the last status, beyond the grace of its containers.
+const lastWriteMs = 2_000;
 
 /** Runs one pod from its first container to its removal: one loop that decides, acts, and writes the status. */
 export class PodWorker {
@@ -41,6 +43,8 @@ export class PodWorker {
   private readonly runs = new Map<string, ContainerRun>();
   private readonly writer: StatusWriter;
   private readonly starting = new AbortController();
+  /** Aborts when nothing more may be written. */
+  private readonly over = new AbortController();
   private pod: Pod;
   private ports: PortMap;
   private previous: PodStatus;
@@ -81,6 +85,10 @@ export class PodWorker {
   /** Ends all containers within `graceMs` and leaves the object for the next kubelet. */
   shutdown(graceMs: number): void {
     this.end('shutdown', graceMs);
+    this.options.clock.sleep(graceMs + lastWriteMs, this.over.signal).then(
+      () => this.giveUp(),
+      () => undefined, // it ended in time
+    );
   }
 
   /** Where the output of a container's run lies, and who writes it now; undefined when it has not run that often. */
@@ -118,9 +126,14 @@ export class PodWorker {
         if (plan.start.length === 0) await this.wake.wait(clock, plan.wakeAt ?? this.retryAt);
       }
     } finally {
-      this.writer.close();
+      this.giveUp();
       this.options.ports.release(this.uid);
     }
+  }
+
+  private giveUp(): void {
+    this.over.abort();
+    this.writer.close();
   }
 
   private get ref(): { namespace: string; name: string } {
@@ -307,15 +320,15 @@ export class PodWorker {
       return true;
     }
     await this.writer.flush();
-    if (ending === 'shutdown') return true;
+    if (ending === 'shutdown' || this.over.signal.aborted) return true;
     if (this.deletionConfirmed) return false; // finalizers keep the object: its removal will be told
     this.retryAt = undefined;
     try {
-      await client.delete(pods, this.ref, { uid: this.uid, gracePeriodSeconds: 0 });
+      await client.delete(pods, this.ref, { uid: this.uid, gracePeriodSeconds: 0, signal: this.over.signal });
       this.deletionConfirmed = true;
     } catch (error) {
-      this.deletionConfirmed = isNotFound(error) || isConflict(error);
-      if (!this.deletionConfirmed) {
+      this.deletionConfirmed = isNotFound(error);
+      if (!this.deletionConfirmed && !this.over.signal.aborted) {
         logger.warn({ err: error, pod: this.ref }, 'confirming the deletion of a pod failed; trying again');
         this.retryAt = clock.now() + deleteRetryMs;
       }

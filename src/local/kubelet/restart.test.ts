@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
@@ -132,11 +132,15 @@ test('fails a pod that may not restart when its process was lost', async () => {
   await second.stop('SIGTERM');
 });
 
-test('confirms the deletion of a pod whose kubelet was killed', async () => {
+test('lets a container see the end of its kubelet, and confirms its deletion later', async () => {
   const first = startKubelet();
-  await createPod('setInterval(() => {}, 1e6)');
+  const note = join(stateDir, 'note');
+  const pipe = `new (require('node:net').Socket)({ fd: Number(process.env.MODELFLEET_PARENT_FD) })`;
+  const onClose = `require('node:fs').writeFileSync(${JSON.stringify(note)}, 'parent gone'); process.exit(0)`;
+  await createPod(`${pipe}.on('close', () => { ${onClose} }).resume()`);
   await expect.poll(container, patience).toMatchObject({ ready: true });
   await first.stop('SIGKILL');
+  await expect.poll(() => readFile(note, 'utf8').catch(() => ''), patience).toBe('parent gone');
   await client.delete(pods, ref);
   expect((await read()).metadata.deletionTimestamp).toBeDefined();
 
@@ -152,4 +156,16 @@ test('confirms the deletion of a pod whose kubelet was killed', async () => {
     )
     .toBe('gone');
   await second.stop('SIGTERM');
+});
+
+test('stops in bounded time when the API does not take its last words', async () => {
+  const first = startKubelet();
+  await createPod('setInterval(() => {}, 1e6)');
+  await expect.poll(container, patience).toMatchObject({ ready: true });
+  const pid = pidOf((await container())?.containerID);
+  server.faults.next({ verb: 'patch' }, { kind: 'fail', status: 503 }, 1_000);
+  onTestFinished(() => server.faults.clear());
+  expect(await first.stop('SIGTERM')).toBe(0);
+  expect(await identify(pid)).toBeUndefined();
+  server.faults.clear();
 });

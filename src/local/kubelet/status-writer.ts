@@ -1,7 +1,7 @@
 import type { PodStatus } from 'kubernetes-types/core/v1.d.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/logger.ts';
-import { isConflict, isNotFound, type KubeClient, type ObjectRef, pods } from '../../kube/index.ts';
+import { isNotFound, type KubeClient, type ObjectRef, pods } from '../../kube/index.ts';
 
 const firstRetryMs = 200;
 const maxRetryMs = 10_000;
@@ -54,7 +54,7 @@ export class StatusWriter {
         this.written = text;
         retryMs = firstRetryMs;
       } catch (error) {
-        if (isNotFound(error) || isConflict(error)) return this.close();
+        if (isNotFound(error)) return this.close();
         if (signal.aborted) return;
         this.logger.warn({ err: error }, 'writing the status of a pod failed; trying again');
         await this.clock.sleep(retryMs, signal).catch(() => undefined);
