@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ApiContext } from './context.ts';
 import { admit } from './handlers/admission.ts';
 import { timestamp } from './handlers/options.ts';
+import { held } from './namespaces.ts';
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
@@ -15,7 +16,7 @@ export async function bootstrapNamespaces(context: ApiContext): Promise<void> {
         if (current) return { op: 'none' };
         const metadata = { name, uid: randomUUID(), creationTimestamp: timestamp(context.clock.now()) };
         const object = { apiVersion: 'v1', kind: 'Namespace', metadata };
-        return { op: 'put', object: admit(definition, { operation: 'CREATE', object, fieldValidation: 'Ignore' }).object };
+        return { op: 'put', object: held(admit(definition, { operation: 'CREATE', object, fieldValidation: 'Ignore' }).object) };
       }),
     ),
   );

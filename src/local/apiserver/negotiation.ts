@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
-import { decodeProtobuf, protobufMediaType } from './schema/protobuf.ts';
+import { decodeProtobuf, protobufMediaType } from './protobuf.ts';
 import { statuses } from './status.ts';
 
 /** How an answer shows objects. */
@@ -67,20 +67,10 @@ function toJson(value: unknown): JsonValue {
   return JSON.parse(JSON.stringify(value ?? null)) as JsonValue;
 }
 
-/** kubectl sends what it makes itself as protobuf. */
-function fromProtobuf(body: Buffer): JsonObject {
-  try {
-    return decodeProtobuf(body);
-  } catch (error) {
-    if (error instanceof SyntaxError) throw statuses.badRequest(`error decoding the body: ${error.message}`, error);
-    throw error;
-  }
-}
-
 /** Reads an object of the API from a body of type JSON, YAML or protobuf. Throws 415 for other types and 400 for what is no object. */
 export async function readObject(request: IncomingMessage): Promise<JsonObject> {
   const type = mediaType(request);
-  if (type === protobufMediaType) return fromProtobuf(await readBytes(request));
+  if (type === protobufMediaType) return decodeProtobuf(await readBytes(request));
   if (type !== undefined && type !== 'application/json' && type !== 'application/yaml') {
     throw statuses.unsupportedMediaType(['application/json', 'application/yaml']);
   }

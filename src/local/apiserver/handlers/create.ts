@@ -3,6 +3,7 @@ import type { JsonObject } from '../../../core/json.ts';
 import { applyConfiguration, recordUpdate, type Writer } from '../apply/field-managers.ts';
 import type { ApiContext, Call, Reply } from '../context.ts';
 import { establish, isCrd } from '../crds.ts';
+import { held, isNamespace, requireNamespace } from '../namespaces.ts';
 import { readObject } from '../negotiation.ts';
 import { metadataOf, metadataText, withMetadata } from '../object.ts';
 import { presentObject } from '../present.ts';
@@ -72,21 +73,9 @@ function decideCreate(
   if (definition.subresources.status) delete fresh.status;
   const admitted = admit(definition, { operation: 'CREATE', object: fresh, fieldValidation: options.fieldValidation });
   const settled = isCrd(definition) ? establish(context, admitted.object, undefined) : admitted.object;
-  const object = record(settled);
+  const recorded = record(settled);
+  const object = isNamespace(definition) ? held(recorded) : recorded;
   return { mutation: { op: 'put', object }, object, warnings: admitted.warnings };
-}
-
-function requireNamespace(context: ApiContext, call: Call, name: string): void {
-  const { definition, namespace } = call;
-  const namespaces = { group: '', plural: 'namespaces', kind: 'Namespace' };
-  if (!definition.namespaced || namespace === undefined || !context.registry.find('', 'v1', 'namespaces')) return;
-  const found = context.store.get('/namespaces', namespace);
-  if (!found) throw statuses.notFound(namespaces, namespace);
-  if (metadataText(found, 'deletionTimestamp') === undefined) return;
-  const why = `namespace ${namespace} is being terminated`;
-  throw statuses.forbidden(definition, name, `unable to create new content in namespace ${namespace} because it is being terminated`, [
-    { reason: 'NamespaceTerminating', message: why, field: 'metadata.namespace' },
-  ]);
 }
 
 function keyOf(call: Call, object: JsonObject): string {

@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from '../../../core/json.ts';
 import type { ApiContext, Call, Reply } from '../context.ts';
 import { crdCleanupFinalizer, isCrd } from '../crds.ts';
+import { isNamespace, terminating } from '../namespaces.ts';
 import { mediaType, parseBody, readBody } from '../negotiation.ts';
 import { finalizersOf, metadataOf, metadataText, nameOf, strings, withMetadata } from '../object.ts';
 import { presentList, presentObject } from '../present.ts';
@@ -91,7 +92,7 @@ function decideDelete(definition: ResourceDefinition, current: JsonObject, optio
   const finalizers = finalizersAfter(definition, current, options.propagation, deleting);
   const grace = graceSeconds(definition, current, options.gracePeriodSeconds);
   const marked = mark(withFinalizers(current, finalizers), deleting, grace, now);
-  const object = definition.group === '' && definition.plural === 'namespaces' ? terminating(marked) : marked;
+  const object = isNamespace(definition) ? terminating(marked) : marked;
   if (isReleased(object)) return { mutation: { op: 'delete', last: object }, object, warnings: [], gone: true };
   return { mutation: object === current ? { op: 'none' } : { op: 'put', object }, object, warnings: [], gone: false };
 }
@@ -158,11 +159,6 @@ function mark(object: JsonObject, deleting: boolean, grace: number, now: number)
     deletionGracePeriodSeconds: grace,
     ...(typeof metadata.generation === 'number' ? { generation: metadata.generation + 1 } : {}),
   });
-}
-
-function terminating(namespace: JsonObject): JsonObject {
-  const status = isJsonObject(namespace.status) ? namespace.status : {};
-  return status.phase === 'Terminating' ? namespace : { ...namespace, status: { ...status, phase: 'Terminating' } };
 }
 
 async function readDeleteOptions(call: Call): Promise<DeleteOptions> {

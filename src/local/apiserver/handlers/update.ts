@@ -2,6 +2,7 @@ import { isJsonObject, type JsonObject } from '../../../core/json.ts';
 import { recordUpdate } from '../apply/field-managers.ts';
 import type { ApiContext, Call, Reply } from '../context.ts';
 import { establish, isCrd } from '../crds.ts';
+import { isNamespace, keepHolders } from '../namespaces.ts';
 import { readObject } from '../negotiation.ts';
 import { finalizersOf, jsonEqual, metadataOf, metadataText, nameOf, withMetadata } from '../object.ts';
 import { inVersion, presentObject } from '../present.ts';
@@ -123,8 +124,9 @@ function keepForeignFields(
       ].map((field) => [field, server[field]]),
     ),
   );
-  if (!definition.subresources.status) return object;
-  const { status, ...rest } = object;
+  const settled = isNamespace(definition) ? keepHolders(current, object) : object;
+  if (!definition.subresources.status) return settled;
+  const { status, ...rest } = settled;
   return current.status === undefined ? rest : { ...rest, status: current.status };
 }
 
