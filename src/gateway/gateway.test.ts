@@ -1,8 +1,9 @@
 import OpenAI from 'openai';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { startTestGateway } from '../../test/fakes/gateway.ts';
 import { chunkText, startMockWorker, streamedAnswer, wholeAnswer } from '../../test/fakes/mock-worker.ts';
 import { hashApiKey } from '../core/api-keys.ts';
+import { eventually } from '../kube/testing/eventually.fake.ts';
 
 const chat = (more: object = {}) => ({ model: 'm', messages: [{ role: 'user', content: 'hi' }], ...more });
 
@@ -163,7 +164,7 @@ test('counts requests by deployment and code, and never by what callers write', 
   await using gateway = await startTestGateway();
   await (await gateway.post(chat())).text();
   await (await gateway.post(chat({ model: 'attack-1' }))).text();
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const metrics = await gateway.metrics();
     expect(metrics).toContain('modelfleet_gateway_requests_total{model="ns/m",code="200"} 1');
     expect(metrics).toContain('modelfleet_gateway_requests_total{model="unknown",code="404"} 1');
@@ -191,7 +192,7 @@ test('a stream that outlasts the grace ends with an error event', async () => {
   await gateway.close({ drainMs: 20 });
 
   expect((await text).split('\n\n').at(-2)).toContain('"code":"draining"');
-  await vi.waitFor(() => expect(gateway.workers[0]?.seen[0]?.aborted).toBe(true));
+  await eventually(() => expect(gateway.workers[0]?.seen[0]?.aborted).toBe(true));
 });
 
 test('a taken port is a clear error', async () => {

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { startTestGateway, type TestGateway } from '../../test/fakes/gateway.ts';
+import { eventually } from '../kube/testing/eventually.fake.ts';
 
 /** Opens a connection that says exactly `text`, and reads until it is closed. */
 async function say(gateway: TestGateway, text: string): Promise<string> {
@@ -77,7 +78,7 @@ test('a body that does not arrive in time is a 408', async () => {
   expect(slowBody).toMatch(/^HTTP\/1\.1 408 [\s\S]*"code":"request_timeout"/);
   const slowHeaders = await say(gateway, 'POST /v1/chat/completions HTTP/1.1\r\nHost:');
   expect(slowHeaders).toMatch(/^HTTP\/1\.1 408 /);
-  await vi.waitFor(async () => expect(await gateway.metrics()).toContain('requests_total{model="unknown",code="408"} 1'));
+  await eventually(async () => expect(await gateway.metrics()).toContain('requests_total{model="unknown",code="408"} 1'));
 });
 
 test('an unauthenticated caller’s body is not kept', async () => {

@@ -3,6 +3,7 @@ import OpenAI from 'openai';
 import { expect, test, vi } from 'vitest';
 import { startTestGateway, type TestGateway } from '../../../test/fakes/gateway.ts';
 import { streamedAnswer, wholeAnswer } from '../../../test/fakes/mock-worker.ts';
+import { eventually } from '../../kube/testing/eventually.fake.ts';
 
 const chat = (more: object = {}) => ({ model: 'm', messages: [{ role: 'user', content: 'hi' }], ...more });
 
@@ -28,7 +29,7 @@ test.each([
   const answer = await gateway.post(chat({ stream: true }));
   expect(await answer.text()).toBe(streamedAnswer('m', 8));
   expect(seenBy(gateway)).toEqual([fault === 'closed' ? 0 : 1, 1]);
-  await vi.waitFor(async () => expect(await gateway.metrics()).toContain('modelfleet_gateway_upstream_retries_total{model="ns/m"} 1'));
+  await eventually(async () => expect(await gateway.metrics()).toContain('modelfleet_gateway_upstream_retries_total{model="ns/m"} 1'));
 });
 
 test('tries two others at most, never one that has failed', async () => {
@@ -90,8 +91,8 @@ test('killed under load: streams of other replicas go on, those of the dead one 
     ],
   });
   const texts = Promise.all(Array.from({ length: 8 }, async () => (await gateway.post(chat({ stream: true }))).text()));
-  await vi.waitFor(() => expect(gateway.workers.map((worker) => worker.inFlight)).toEqual([4, 4]));
-  await vi.waitFor(async () => expect(await gateway.metrics()).toContain('requests_in_flight{model="ns/m"} 8'));
+  await eventually(() => expect(gateway.workers.map((worker) => worker.inFlight)).toEqual([4, 4]));
+  await eventually(async () => expect(await gateway.metrics()).toContain('requests_in_flight{model="ns/m"} 8'));
   gateway.workers[0]?.kill();
 
   const results = await texts;
@@ -107,14 +108,14 @@ test('a caller who leaves before the answer begins ends the work at the replica,
   const [worker] = gateway.workers;
   const leave = new AbortController();
   const answer = gateway.post(chat(), { signal: leave.signal });
-  await vi.waitFor(() => expect(worker?.seen[0]?.body).toContain('hi'));
+  await eventually(() => expect(worker?.seen[0]?.body).toContain('hi'));
   leave.abort();
 
   await expect(answer).rejects.toThrow();
-  await vi.waitFor(() => expect(worker?.seen[0]).toMatchObject({ aborted: true }));
+  await eventually(() => expect(worker?.seen[0]).toMatchObject({ aborted: true }));
   worker?.behave({});
   expect((await gateway.post(chat())).status).toBe(200);
-  await vi.waitFor(async () => expect(await gateway.metrics()).toContain('requests_total{model="ns/m",code="499"} 1'));
+  await eventually(async () => expect(await gateway.metrics()).toContain('requests_total{model="ns/m",code="499"} 1'));
 });
 
 test('a caller who leaves midway ends the stream at the replica', async () => {
@@ -123,7 +124,7 @@ test('a caller who leaves midway ends the stream at the replica', async () => {
   const answer = await gateway.post(chat({ stream: true }), { signal: leave.signal });
   await answer.body?.getReader().read();
   leave.abort();
-  await vi.waitFor(() => expect(gateway.workers[0]?.seen[0]).toMatchObject({ aborted: true, finished: false }));
+  await eventually(() => expect(gateway.workers[0]?.seen[0]).toMatchObject({ aborted: true, finished: false }));
 });
 
 test('200 streams that are left at any point are all aborted at the replica, and every slot comes back', async () => {
@@ -147,7 +148,7 @@ test('200 streams that are left at any point are all aborted at the replica, and
       await Promise.allSettled([read]);
     }),
   );
-  await vi.waitFor(() => expect([worker?.inFlight, gateway.fleet.find('m')?.line.inFlight]).toEqual([0, 0]), { timeout: 10_000 });
+  await eventually(() => expect([worker?.inFlight, gateway.fleet.find('m')?.line.inFlight]).toEqual([0, 0]));
   expect(worker?.seen.length).toBeGreaterThan(150);
   expect(worker?.seen.every((request) => request.aborted)).toBe(true);
 });
@@ -164,7 +165,7 @@ test('a caller who reads slowly holds the replica back', async () => {
   socket.pause();
   const total = streamedAnswer('m', chunks, 65_536).length;
   // Far less than the whole may be on its way while nobody reads: only what kernels and streams buffer.
-  await vi.waitFor(() => expect(gateway.workers[0]?.inFlight).toBe(1));
+  await eventually(() => expect(gateway.workers[0]?.inFlight).toBe(1));
   const before = process.memoryUsage().arrayBuffers;
   await settled(() => gateway.workers[0]?.written ?? 0);
   expect(gateway.workers[0]?.written).toBeLessThan(total / 2);
@@ -184,14 +185,14 @@ test('a replica that does not begin its stream in time is given up', async () =>
   await using gateway = await startTestGateway({ workers: [{ fault: 'hang' }], serving: { firstTokenTimeoutMs: 50 } });
   const answer = await gateway.post(chat({ stream: true }));
   expect([answer.status, await codeOf(answer)]).toEqual([504, 'upstream_timeout']);
-  await vi.waitFor(() => expect(gateway.workers[0]?.seen[0]?.aborted).toBe(true));
+  await eventually(() => expect(gateway.workers[0]?.seen[0]?.aborted).toBe(true));
 });
 
 test('a stream that falls silent ends with an error event', async () => {
   await using gateway = await startTestGateway({ workers: [{ fault: 'stall' }], serving: { idleStreamTimeoutMs: 50 } });
   const text = await (await gateway.post(chat({ stream: true }))).text();
   expect(JSON.parse(lastEvent(text))).toMatchObject({ error: { code: 'upstream_timeout' } });
-  await vi.waitFor(() => expect(gateway.workers[0]?.seen[0]?.aborted).toBe(true));
+  await eventually(() => expect(gateway.workers[0]?.seen[0]?.aborted).toBe(true));
 });
 
 test('an answer as a whole may take longer than a first token, but not longer than the request’s time', async () => {

@@ -1,5 +1,6 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { startTestGateway, type TestGateway } from '../../../test/fakes/gateway.ts';
+import { eventually } from '../../kube/testing/eventually.fake.ts';
 
 const chat = { model: 'm', messages: [] };
 
@@ -8,14 +9,19 @@ async function refusal(answer: Response): Promise<{ status: number; code: string
   return { status: answer.status, code: error.code, retryAfter: Number(answer.headers.get('retry-after')) };
 }
 
-const waiting = (gateway: TestGateway, count: number) =>
-  vi.waitFor(() => expect(gateway.fleet.find('m')?.line.length).toBe(count), { interval: 5 });
+const waiting = (gateway: TestGateway, count: number) => eventually(() => expect(gateway.fleet.find('m')?.line.length).toBe(count));
 
 test('no replica ever has more requests than its slots, and all are answered', async () => {
   await using gateway = await startTestGateway({ workers: [{ delayMs: 5 }, { delayMs: 5 }], serving: { maxConcurrencyPerReplica: 3 } });
-  const statuses = await Promise.all(Array.from({ length: 60 }, async () => (await gateway.post(chat)).status));
-  expect(statuses).toEqual(Array.from({ length: 60 }, () => 200));
-  expect(gateway.workers.map((worker) => worker.maxInFlight)).toEqual([3, 3]);
+  for (const index of [0, 1]) gateway.setReady(index, false);
+  const answers = Array.from({ length: 60 }, async () => (await gateway.post(chat)).status);
+  await waiting(gateway, 60);
+
+  for (const index of [0, 1]) gateway.setReady(index, true);
+  expect(gateway.fleet.find('m')?.line.inFlight).toBe(6);
+  expect(await Promise.all(answers)).toEqual(Array.from({ length: 60 }, () => 200));
+  expect(Math.max(...gateway.workers.map((worker) => worker.maxInFlight))).toBeLessThanOrEqual(3);
+  expect(gateway.workers.map((worker) => worker.seen.length).reduce((sum, count) => sum + count)).toBe(60);
 });
 
 test('requests are served in the order of their arrival', async () => {
@@ -55,7 +61,7 @@ test('whoever waits too long for a slot is told so', async () => {
   });
   const leave = new AbortController();
   const first = gateway.post(chat, { signal: leave.signal });
-  await vi.waitFor(() => expect(gateway.workers[0]?.inFlight).toBe(1));
+  await eventually(() => expect(gateway.workers[0]?.inFlight).toBe(1));
   expect(await refusal(await gateway.post(chat))).toMatchObject({ status: 503, code: 'queue_timeout' });
   leave.abort();
   await expect(first).rejects.toThrow();
