@@ -7,6 +7,13 @@ const before: ModelDeploymentStatus = { phase: 'Loading', loading, columns: { re
 
 test('a status that is the same is not written again', () => expect(paceOf(before, structuredClone(before), 1e9)).toBe('never'));
 
+test('a null that the server dropped is no change', () => {
+  const unknown = { ...before, loading: { ...loading, etaSeconds: null } };
+  const { etaSeconds, ...dropped } = unknown.loading;
+  expect(etaSeconds).toBeNull();
+  expect(paceOf({ ...before, loading: dropped }, unknown, 1e9)).toBe('never');
+});
+
 test('the first status is written at once', () => expect(paceOf(undefined, before, 0)).toBe('now'));
 
 test.each<[string, ModelDeploymentStatus]>([

@@ -12,18 +12,25 @@ export type Pace = 'never' | 'now' | { readonly afterMs: number };
  * and otherwise at most every five seconds.
  */
 export function paceOf(written: ModelDeploymentStatus | undefined, next: ModelDeploymentStatus, sinceLastWriteMs: number): Pace {
-  if (written && isDeepStrictEqual(written, next)) return 'never';
+  if (written && isDeepStrictEqual(withoutNulls(written), withoutNulls(next))) return 'never';
   if (!written || !isDeepStrictEqual(lasting(written), lasting(next)) || sinceLastWriteMs >= paceMs) return 'now';
   return { afterMs: paceMs - sinceLastWriteMs };
 }
 
+/** Servers may keep a null or drop it: to us both mean unknown, and the difference must not be written for ever. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).flatMap(([name, field]) => (field === null ? [] : [[name, withoutNulls(field)]])));
+}
+
 function lasting(status: ModelDeploymentStatus): unknown {
   const { loading, columns, replicaStatuses, conditions, ...rest } = status;
-  return {
+  return withoutNulls({
     ...rest,
     loading: loading && { phase: loading.phase, percent: loading.percent, slowestReplica: loading.slowestReplica },
     columns: columns && { ready: columns.ready, load: columns.load, nodeClass: columns.nodeClass },
     replicas: (replicaStatuses ?? []).map(({ etaSeconds, message, ...replica }) => replica).sort((a, b) => (a.name < b.name ? -1 : 1)),
     conditions: (conditions ?? []).map(({ type, status, reason, observedGeneration }) => ({ type, status, reason, observedGeneration })),
-  };
+  });
 }

@@ -82,13 +82,20 @@ function loadingOf({ slowest }: Tally): LoadingStatus | undefined {
   return {
     phase: slowest.phase,
     percent: slowest.percent,
-    bytesDone: whole(agent?.bytesDone),
-    bytesTotal: whole(agent?.bytesTotal),
-    bytesPerSecond: whole(agent?.bytesPerSecond),
+    ...known('bytesDone', agent),
+    ...known('bytesTotal', agent),
+    ...known('bytesPerSecond', agent),
     etaSeconds: isBroken(slowest) ? null : whole(agent?.etaSeconds),
     slowestReplica: slowest.name,
     ...(agent && { startedAt: agent.startedAt, lastProgressAt: agent.lastProgressAt }),
   };
+}
+
+type Bytes = 'bytesDone' | 'bytesTotal' | 'bytesPerSecond';
+
+function known(field: Bytes, agent: Replica['agent']): { readonly [name in Bytes]?: number } {
+  const value = whole(agent?.[field]);
+  return value === null ? {} : { [field]: value };
 }
 
 /** The wire has whole numbers. An unknown one is null; a part of a second left is a second. */

@@ -37,9 +37,9 @@ const condition = z.object({
 const loading = z.object({
   phase: phase.describe('Phase of the slowest replica that counts.'),
   percent: percent.describe('How far the whole way to Ready has been gone.'),
-  bytesDone: bytes.nullable().describe('Bytes fetched or read in this phase.').exactOptional(),
-  bytesTotal: bytes.nullable().describe('Bytes of this phase in all.').exactOptional(),
-  bytesPerSecond: bytes.nullable().describe('Current speed.').exactOptional(),
+  bytesDone: bytes.describe('Bytes fetched or read in this phase.').exactOptional(),
+  bytesTotal: bytes.describe('Bytes of this phase in all.').exactOptional(),
+  bytesPerSecond: bytes.describe('Current speed.').exactOptional(),
   etaSeconds: bytes.nullable().describe('Seconds until Ready; null when unknown, never invented.').exactOptional(),
   slowestReplica: short.describe('The replica that governs these values.').exactOptional(),
   startedAt: instant.describe('When that replica began.').exactOptional(),
