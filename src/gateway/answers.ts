@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { HttpError } from '../core/errors.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -27,9 +26,4 @@ export function sendError(exchange: Exchange, error: HttpError): void {
     return;
   }
   sendJson(exchange, error.status, error, error.headers);
-}
-
-/** Ends the connection with the answer, because the gateway closes or because what the caller sends on it cannot be trusted. */
-export function closeAfter(response: ServerResponse): void {
-  if (!response.headersSent) response.shouldKeepAlive = false;
 }

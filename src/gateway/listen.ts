@@ -1,7 +1,8 @@
 import type { Server } from 'node:http';
+import type { Logger } from '../core/logger.ts';
 
 /** Listens and resolves with the port; rejects with an error that says which address could not be had. */
-export function listenOn(server: Server, host: string, port: number): Promise<number> {
+export function listenOn(server: Server, host: string, port: number, logger: Logger): Promise<number> {
   return new Promise((resolve, reject) => {
     const onError = (cause: NodeJS.ErrnoException) => {
       const why = cause.code === 'EADDRINUSE' ? 'the port is taken' : cause.message;
@@ -10,6 +11,8 @@ export function listenOn(server: Server, host: string, port: number): Promise<nu
     server.once('error', onError);
     server.listen({ host, port }, () => {
       server.off('error', onError);
+      // For example too many open files: the connection is lost, the server is not.
+      server.on('error', (error) => logger.error({ err: error }, 'a connection could not be accepted'));
       const address = server.address();
       resolve(typeof address === 'object' && address ? address.port : port);
     });

@@ -23,7 +23,7 @@ export async function serveMetrics(
       },
     );
   });
-  const taken = await listenOn(server, host, port);
+  const taken = await listenOn(server, host, port, logger);
   return {
     port: taken,
     close: () =>

@@ -50,7 +50,7 @@ export class DataPlane {
 
   /** Resolves with the port when it listens; rejects when the address is taken. */
   listen(host: string, port: number): Promise<number> {
-    return listenOn(this.server, host, port);
+    return listenOn(this.server, host, port, this.services.logger);
   }
 
   /** Stops accepting, lets running exchanges end for `drainMs` at most, then cuts off the rest. */
@@ -113,7 +113,8 @@ export class DataPlane {
   private refuseBroken(cause: NodeJS.ErrnoException, socket: Duplex): void {
     const exchange = this.lastOf.get(socket);
     const running = exchange && !exchange.response.writableFinished;
-    if (!socket.writable || (running && exchange.response.headersSent)) {
+    // Without a socket of its own, the response waits behind an earlier one that uses the connection.
+    if (!socket.writable || (running && (exchange.response.headersSent || !exchange.response.socket))) {
       socket.destroy(cause);
       return;
     }

@@ -19,7 +19,7 @@ export type Behaviour = {
 };
 
 /** A request as the mock worker saw it. */
-export type Seen = {
+type Seen = {
   readonly path: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: string;

@@ -8,7 +8,7 @@ import type { Replica } from '../replica.ts';
 import { takeTurn } from './pick.ts';
 
 /** Sends the request to the picked replica; while nothing of an answer has reached the caller, another replica may take over. */
-export const forward: Stage = async (exchange, { clock, logger }) => {
+export const forward: Stage = async (exchange, { clock, logger, models }) => {
   const { line, spec } = given(exchange.model);
   const failures: AttemptFailure[] = [];
   const avoided = new Map<Replica, number>();
@@ -35,7 +35,7 @@ export const forward: Stage = async (exchange, { clock, logger }) => {
     const spentMs = clock.now() - exchange.arrivedAt;
     const place = line.rejoin(Math.min(spec.limits.queueTimeoutMs, spec.limits.requestTimeoutMs - spentMs), avoided);
     exchange.onEnd(() => place.leave('unavailable'));
-    exchange.lease = await takeTurn(exchange, place);
+    exchange.lease = await takeTurn(exchange, place, models);
     if (exchange.gone) throw new CallerGone();
   }
 };

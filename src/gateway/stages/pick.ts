@@ -1,6 +1,7 @@
 import { errors, type HttpError } from '../../core/errors.ts';
 import { CallerGone, type Exchange, given } from '../exchange.ts';
 import type { Lease, ModelLine, Place } from '../line.ts';
+import type { Models } from '../models.ts';
 import type { Stage } from '../pipeline.ts';
 import type { Refusal } from '../policies/admission.ts';
 
@@ -8,8 +9,8 @@ import type { Refusal } from '../policies/admission.ts';
 const retryUnknownSeconds = 5;
 
 /** Waits until a replica has a free slot: which one is decided only then. */
-export const pick: Stage = (exchange, { clock }) => {
-  const turn = takeTurn(exchange, given(exchange.place));
+export const pick: Stage = (exchange, { clock, models }) => {
+  const turn = takeTurn(exchange, given(exchange.place), models);
   const granted = (lease: Lease): undefined => {
     exchange.lease = lease;
     exchange.leasedAt = clock.now();
@@ -18,11 +19,11 @@ export const pick: Stage = (exchange, { clock }) => {
 };
 
 /** The slot for this place, now or when it comes; throws the answer for whoever gets none. */
-export function takeTurn(exchange: Exchange, place: Place): Lease | Promise<Lease> {
+export function takeTurn(exchange: Exchange, place: Place, models: Models): Lease | Promise<Lease> {
   const turn = place.wait();
   if (!(turn instanceof Promise)) {
     if (turn.kind === 'lease') return turn.lease;
-    throw refused(exchange, turn.why);
+    throw refused(exchange, turn.why, models);
   }
   exchange.onCut = () => place.leave('unavailable');
   return turn.then((settled) => {
@@ -32,18 +33,20 @@ export function takeTurn(exchange: Exchange, place: Place): Lease | Promise<Leas
       throw new CallerGone();
     }
     if (settled.kind === 'lease') return settled.lease;
-    throw refused(exchange, settled.why);
+    throw refused(exchange, settled.why, models);
   });
 }
 
-function refused(exchange: Exchange, why: Refusal): HttpError {
+function refused(exchange: Exchange, why: Refusal, models: Models): HttpError {
   const { model: name } = given(exchange.call);
   const { spec, line } = given(exchange.model);
-  return refusalAnswer(why, name, line, spec.etaSeconds);
+  // What was known at the arrival may be a minute old.
+  const etaSeconds = models.find(spec.key)?.spec.etaSeconds;
+  return refusalAnswer(why, name, line, etaSeconds);
 }
 
 /** The answer to a request that got no slot, with the time after which another try makes sense. */
-export function refusalAnswer(
+function refusalAnswer(
   why: Refusal,
   name: string,
   line: Pick<ModelLine, 'readyReplicas' | 'expectedWaitSeconds'>,

@@ -79,8 +79,12 @@ test('while the model loads requests are held, and served once a replica is read
 test('a model that loads longer than a request may wait says when to come back', async () => {
   await using gateway = await startTestGateway({ workers: [], serving: { queueTimeoutMs: 30 } });
   expect(await refusal(await gateway.post(chat))).toEqual({ status: 503, code: 'model_loading', retryAfter: 5 });
+
+  gateway.setModel({ etaSeconds: 90, serving: { queueTimeoutMs: 300 } });
+  const held = gateway.post(chat);
+  await waiting(gateway, 1);
   gateway.setModel({ etaSeconds: 41 });
-  expect(await refusal(await gateway.post(chat))).toEqual({ status: 503, code: 'model_loading', retryAfter: 41 });
+  expect(await refusal(await held)).toEqual({ status: 503, code: 'model_loading', retryAfter: 41 });
 });
 
 test.each(['suspended', 'failed'] as const)('nobody waits for a %s model', async (availability) => {

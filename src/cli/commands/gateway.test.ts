@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type MockWorker, startMockWorker, streamedAnswer } from '../../../test/fakes/mock-worker.ts';
+import { hashApiKey } from '../../core/api-keys.ts';
+import { FakeApiServer } from '../../kube/testing/api-server.fake.ts';
+import { eventually } from '../../kube/testing/eventually.fake.ts';
+
+const apiVersion = 'modelfleet.dev/v1alpha1';
+let directory: string;
+let api: FakeApiServer;
+let worker: MockWorker;
+let children: ChildProcess[];
+
+beforeEach(async () => {
+  children = [];
+  directory = await mkdtemp(join(tmpdir(), 'gateway-command-'));
+  api = await FakeApiServer.start();
+  worker = await startMockWorker({ chunks: 40, paceMs: 20 });
+  const { port } = new URL(worker.origin);
+  const keys = [{ name: 'k', hash: hashApiKey('mf-k') }];
+  const tenant = { apiVersion, kind: 'Tenant', metadata: { name: 'acme' }, spec: { keys } };
+  const deployment = { apiVersion, kind: 'ModelDeployment', metadata: { name: 'm', namespace: 'ns' }, spec: {} };
+  const labels = { 'modelfleet.dev/model': 'm' };
+  const annotations = { 'modelfleet.dev/ports': `{"http":${port},"management":1}` };
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'm-1', namespace: 'ns', labels, annotations },
+    spec: { containers: [] },
+    status: { podIP: '127.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] },
+  };
+  api.put('tenants', tenant);
+  api.put('modeldeployments', deployment);
+  api.put('pods', pod);
+  const kubeconfig = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'c',
+    contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+    clusters: [{ name: 'c', cluster: { server: api.url } }],
+    users: [{ name: 'u', user: { token: 't' } }],
+  };
+  await writeFile(join(directory, 'kubeconfig'), JSON.stringify(kubeconfig));
+});
+
+afterEach(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await worker.close();
+  await api.close();
+  await rm(directory, { recursive: true });
+});
+
+/** Runs the command in a process of its own; `url` resolves when it says where it listens. */
+function start(...flags: string[]): { child: ChildProcess; output: () => string; url: () => Promise<string> } {
+  const module = new URL('./gateway.ts', import.meta.url).href;
+  const script = `(await import(${JSON.stringify(module)})).gatewayCommand().parseAsync(process.argv.slice(1), { from: 'user' })`;
+  const own = ['--kubeconfig', join(directory, 'kubeconfig'), '--host', '127.0.0.1', '--metrics-port', '0'];
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script, '--', ...own, ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text) => {
+      output += text;
+    });
+  }
+  const url = async () => {
+    await eventually(() => output.includes('"url"'), 30_000);
+    return /"url":"([^"]+)"/.exec(output)?.[1] ?? '';
+  };
+  return { child, output: () => output, url };
+}
+
+test('serves the cluster of the kubeconfig, and at SIGTERM ends with its last stream', async () => {
+  const { child, url, output } = start('--port', '0');
+  const origin = await url();
+  await eventually(async () => (await fetch(`${origin}/readyz`)).status === 200);
+  const answer = await fetch(`${origin}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer mf-k' },
+    body: JSON.stringify({ model: 'm', stream: true }),
+  });
+
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  expect(await answer.text()).toBe(streamedAnswer('m', 40));
+  expect(await ended).toEqual([0, null]);
+  expect(output()).not.toContain('mf-k');
+});
+
+test('a taken port ends it with a clear sentence', async () => {
+  const { port } = new URL(worker.origin);
+  const { child, output } = start('--port', port);
+  const [code] = await once(child, 'exit');
+  expect(code).not.toBe(0);
+  expect(output()).toContain(`cannot listen on 127.0.0.1:${port}: the port is taken`);
+});
+
+test.each([
+  [['--port', '70000'], 'Give a whole number from 0 to 65535.'],
+  [['--drain-timeout', 'soon'], '"soon" is not a duration such as 30s'],
+])('refuses %j and says what it expects', async (flags, sentence) => {
+  const { child, output } = start(...flags);
+  const [code] = await once(child, 'exit');
+  expect(code).toBe(1);
+  expect(output()).toContain(sentence);
+});
