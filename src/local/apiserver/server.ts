@@ -162,8 +162,10 @@ function listen(server: Server, host: string, port: number): Promise<number> {
 /** Waits for answers under way, but not for ever. */
 async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  // A connection is idle only once its answer is out, and then nobody else would close it.
+  const idle = setInterval(() => server.closeIdleConnections(), 10);
   const deadline = setTimeout(() => server.closeAllConnections(), closeGraceMs);
   await closed;
+  clearInterval(idle);
   clearTimeout(deadline);
 }

@@ -78,7 +78,7 @@ export class EventStream implements AsyncDisposable {
 
   /** Ends the response in good order. */
   finish(lastLine?: string): void {
-    if (!this.ended) this.response.end(lastLine);
+    if (!this.response.destroyed && !this.response.writableEnded) this.response.end(lastLine);
     this.closing.abort();
   }
 
