@@ -10,7 +10,7 @@ import type { WorkerOptions } from './options.ts';
 import { type RunningWorker, startWorker } from './worker.ts';
 
 /** An engine for tests: answers "w0 w1 …"; can be held, crashed and silenced. */
-export class FakeEngine implements MortalEngine {
+class FakeEngine implements MortalEngine {
   readonly requests: GenerateRequest[] = [];
   readonly ended: Promise<Failure>;
   aborted = 0;

@@ -20,14 +20,10 @@ export function gpuFor(device: Device): false | 'cuda' | 'vulkan' | 'auto' {
 
 /** The failure that no usable build for `device` means. */
 export function deviceFailure(device: Device, error: unknown): Failure {
-  const missing = error instanceof NoBinaryFoundError;
-  return new Failure(
-    missing && device !== 'CPU' ? 'DeviceMissing' : 'EngineCrashed',
-    `llama.cpp cannot run on ${device}: ${describeError(error)}`,
-    {
-      cause: error,
-    },
-  );
+  if (!(error instanceof NoBinaryFoundError))
+    return new Failure('EngineCrashed', `llama.cpp cannot run on ${device}: ${describeError(error)}`, { cause: error });
+  const message = `No build of llama.cpp that can run on ${device === 'Auto' ? 'any device' : device} here is installed.`;
+  return new Failure(device === 'CPU' || device === 'Auto' ? 'UnsupportedModel' : 'DeviceMissing', message, { cause: error });
 }
 
 /**
