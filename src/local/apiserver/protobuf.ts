@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '../../core/json.ts';
 import { setField } from './object.ts';
 import { statuses } from './status.ts';
 
-/** The media type in which kubectl sends what it makes itself: `create namespace`, `create secret`, `auth can-i`. */
+/** The media type in which kubectl sends what it makes itself: `create namespace`, `create secret`, `autoscale`, `auth can-i`. */
 export const protobufMediaType = 'application/vnd.kubernetes.protobuf';
 
 type Message = Readonly<Record<number, readonly [name: string, field: Field]>>;
@@ -12,6 +12,8 @@ type Field =
   | 'bytes'
   | 'bool'
   | 'integer'
+  | 'quantity'
+  | 'intOrString'
   | 'skip'
   | { readonly message: Message }
   | { readonly list: 'string' | Message }
@@ -59,7 +61,48 @@ const resourceAttributes: Message = {
   7: ['name', 'string'],
 };
 const nonResourceAttributes: Message = { 1: ['path', 'string'], 2: ['verb', 'string'] };
+const labelSelector: Message = {
+  1: ['matchLabels', { map: 'string' }],
+  2: ['matchExpressions', { list: { 1: ['key', 'string'], 2: ['operator', 'string'], 3: ['values', { list: 'string' }] } }],
+};
+const scaleTarget: Message = { 1: ['kind', 'string'], 2: ['name', 'string'], 3: ['apiVersion', 'string'] };
+const metricTarget: Message = {
+  1: ['type', 'string'],
+  2: ['value', 'quantity'],
+  3: ['averageValue', 'quantity'],
+  4: ['averageUtilization', 'integer'],
+};
+/** Of the metrics, those that `kubectl autoscale` writes. */
+const metric: Message = {
+  1: ['type', 'string'],
+  4: ['resource', { message: { 1: ['name', 'string'], 2: ['target', { message: metricTarget }] } }],
+};
 const messages: Readonly<Record<string, Message>> = {
+  'policy/v1 PodDisruptionBudget': {
+    1: metadata,
+    2: [
+      'spec',
+      {
+        message: { 1: ['minAvailable', 'intOrString'], 2: ['selector', { message: labelSelector }], 3: ['maxUnavailable', 'intOrString'] },
+      },
+    ],
+    3: status,
+  },
+  'autoscaling/v2 HorizontalPodAutoscaler': {
+    1: metadata,
+    2: [
+      'spec',
+      {
+        message: {
+          1: ['scaleTargetRef', { message: scaleTarget }],
+          2: ['minReplicas', 'integer'],
+          3: ['maxReplicas', 'integer'],
+          4: ['metrics', { list: metric }],
+        },
+      },
+    ],
+    3: status,
+  },
   'v1 Namespace': { 1: metadata, 2: ['spec', { message: { 1: ['finalizers', { list: 'string' }] } }], 3: status },
   'v1 ConfigMap': { 1: metadata, 2: ['data', { map: 'string' }], 3: ['binaryData', { map: 'bytes' }], 4: ['immutable', 'bool'] },
   'v1 Secret': {
@@ -132,7 +175,11 @@ function readLengthDelimited(object: JsonObject, name: string, field: Field, byt
     // Go writes empty text where JSON leaves the field out.
     if (bytes.length > 0) object[name] = bytes.toString('utf8');
   } else if (field === 'bytes') object[name] = bytes.toString('base64');
-  else if (typeof field === 'string') return;
+  else if (field === 'quantity') object[name] = decode(bytes, { 1: ['text', 'string'] }).text ?? '0';
+  else if (field === 'intOrString') {
+    const { type = 0, number = 0, text = '' } = decode(bytes, { 1: ['type', 'integer'], 2: ['number', 'integer'], 3: ['text', 'string'] });
+    object[name] = type === 0 ? number : text;
+  } else if (typeof field === 'string') return;
   else if ('message' in field) object[name] = decode(bytes, field.message);
   else if ('list' in field) {
     const before = object[name];

@@ -12,13 +12,13 @@ function fill(value: JsonValue, schema: Structural): JsonValue {
     return items ? value.map((item) => fill(item, items)) : value;
   }
   if (!isJsonObject(value)) return value;
-  const filled: JsonObject = {};
-  for (const [name, child] of Object.entries(value)) {
+  const filled = Object.entries(value).map(([name, child]): [string, JsonValue] => {
     const known = schema.properties[name] ?? (schema.additional === true ? undefined : schema.additional);
-    filled[name] = known ? fill(child, known) : child;
-  }
+    return [name, known ? fill(child, known) : child];
+  });
   for (const [name, known] of Object.entries(schema.properties)) {
-    if (filled[name] === undefined && known.default !== undefined) filled[name] = fill(structuredClone(known.default), known);
+    if (!Object.hasOwn(value, name) && known.default !== undefined) filled.push([name, fill(structuredClone(known.default), known)]);
   }
-  return filled;
+  // Not by assignment: a field may be named __proto__.
+  return Object.fromEntries(filled);
 }

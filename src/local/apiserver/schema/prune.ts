@@ -14,7 +14,7 @@ export function prune(object: JsonObject, schema: Structural, embedded: Structur
   function walk(value: JsonValue, node: Structural | undefined, path: string): JsonValue {
     if (Array.isArray(value)) return value.map((item, index) => walk(item, node?.items, indexPath(path, index)));
     if (!isJsonObject(value) || node?.intOrString) return value;
-    const kept: JsonObject = {};
+    const kept: [string, JsonValue][] = [];
     for (const [name, child] of Object.entries(value)) {
       const known = node?.embedded && Object.hasOwn(embedded.properties, name) ? embedded.properties[name] : property(node, name);
       if (known === 'drop') {
@@ -22,9 +22,10 @@ export function prune(object: JsonObject, schema: Structural, embedded: Structur
         continue;
       }
       if (child === null && known && !known.nullable && !known.preserveUnknown) continue;
-      kept[name] = walk(child, known, entryPath(path, name));
+      kept.push([name, walk(child, known, entryPath(path, name))]);
     }
-    return kept;
+    // Not by assignment: a field may be named __proto__.
+    return Object.fromEntries(kept);
   }
 
   return { value: walk(object, schema, '') as JsonObject, unknown };
