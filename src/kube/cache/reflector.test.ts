@@ -216,9 +216,13 @@ const happening = fc.oneof(
   fc.record({ what: fc.constant('errorEvent' as const), code: fc.constantFrom(410, 500, 504) }),
   fc.record({ what: fc.constant('refuse' as const), verb: fc.constantFrom('list', 'watch'), code: fc.constantFrom(410, 429, 500, 503) }),
   fc.record({ what: fc.constant('staleList' as const), back: fc.nat(4) }),
-  fc.record({ what: fc.constant('repeat' as const), count: fc.integer({ min: 1, max: 3 }) }),
+  { weight: 2, arbitrary: fc.record({ what: fc.constant('repeat' as const), back: fc.integer({ min: 1, max: 4 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ what: fc.constant('gap' as const), name, shape: fc.constantFrom('http' as const, 'event' as const) }),
+  },
   fc.record({ what: fc.constant('bookmark' as const) }),
-  fc.record({ what: fc.constant('settle' as const) }),
+  { weight: 4, arbitrary: fc.record({ what: fc.constant('settle' as const) }) },
 );
 type Happening = typeof happening extends fc.Arbitrary<infer H> ? H : never;
 
@@ -237,6 +241,13 @@ function inflict(fault: Happening): void {
       server.endWatches();
       return;
     case 'compact':
+      server.expiredShape = fault.shape;
+      server.compact();
+      return;
+    case 'gap':
+      // While the line is down a name gets a new object, and the server forgets how.
+      server.cutWatches();
+      server.put('configmaps', configMap(fault.name), true);
       server.expiredShape = fault.shape;
       server.compact();
       return;
@@ -263,7 +274,7 @@ function inflict(fault: Happening): void {
       });
       return;
     case 'repeat':
-      server.repeat('configmaps', fault.count);
+      server.repeat('configmaps', fault.back);
       return;
     case 'bookmark':
       server.sendBookmarks();
@@ -301,7 +312,8 @@ test('after any sequence of faults the store equals the server, and the handlers
         const run = informer.run(end.signal);
         try {
           for (const fault of story) {
-            if (fault.what === 'settle') await eventually(() => server.openWatches > 0);
+            if (fault.what === 'settle')
+              await eventually(() => server.openWatches > 0 && informer.store.size === server.list('configmaps').length);
             else inflict(fault);
           }
           // A last word proves that it still listens.

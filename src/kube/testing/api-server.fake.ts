@@ -134,9 +134,10 @@ export class FakeApiServer {
     for (const { response } of this.watches) response.write(`${JSON.stringify(bookmark)}\n`);
   }
 
-  /** Sends the last `count` events once more to every watch. */
-  repeat(plural: string, count: number): void {
-    for (const entry of this.history.filter((past) => past.plural === plural).slice(-count)) this.broadcast(entry);
+  /** Sends an event of the past once more to every watch: `back` 1 is the last one. */
+  repeat(plural: string, back: number): void {
+    const entry = this.history.filter((past) => past.plural === plural).at(-back);
+    if (entry) this.broadcast(entry);
   }
 
   /** A list answer as it would have been at an earlier version. */
