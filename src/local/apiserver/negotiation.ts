@@ -40,7 +40,8 @@ export async function readBody(request: IncomingMessage): Promise<string> {
 async function readBytes(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request) {
+  // The connection must outlive a refusal in the middle of the body: the answer goes out on it.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     size += chunk.length;
     if (size > bodyLimitBytes) throw statuses.tooLarge(bodyLimitBytes);
     chunks.push(chunk);

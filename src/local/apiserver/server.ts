@@ -11,6 +11,7 @@ import type { Catalog } from './catalog.ts';
 import type { ApiContext } from './context.ts';
 import { CrdLifecycle } from './crds.ts';
 import { discoveryDocument } from './discovery.ts';
+import { expireEvents } from './event-expiry.ts';
 import { Faults } from './faults.ts';
 import { deleteInBackground } from './handlers/delete.ts';
 import { releaseCrd } from './handlers/release-crd.ts';
@@ -102,6 +103,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<Running
     const port = await listen(server, host, options.port ?? 0);
     const url = `https://${host}:${port}`;
     const { caCertificate } = identity;
+    const sweeping = expireEvents(context, closing.signal);
     if (options.kubeconfigPath !== undefined) await writeKubeconfig(options.kubeconfigPath, { url, caCertificate, token });
     return {
       url,
@@ -113,7 +115,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<Running
       close: async () => {
         closing.abort(new Error('the server is closing'));
         crds.close();
-        await closeServer(server);
+        await Promise.all([closeServer(server), sweeping]);
         await store.close();
       },
     };

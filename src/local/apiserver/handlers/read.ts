@@ -10,7 +10,11 @@ import { statuses } from '../status.ts';
 export function get(context: ApiContext, call: Call): Reply {
   const name = call.name ?? '';
   readRevision(call.query, context.store.revision);
-  const object = context.store.get(storageResource(call.definition), storageKey(call.namespace, name));
+  const resource = storageResource(call.definition);
+  const key = storageKey(call.namespace, name);
+  const revision = staleRevision(context.store.revision, context.store.floor(resource), call.staleBy);
+  const object =
+    call.staleBy === 0 ? context.store.get(resource, key) : context.store.listAt(resource, revision)?.find((each) => keyOf(each) === key);
   if (!object) throw statuses.notFound(call.definition, name);
   return { code: 200, body: presentObject(context, call, object) };
 }

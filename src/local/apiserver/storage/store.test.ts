@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -102,6 +102,22 @@ test('forgets the oldest changes beyond its history', async () => {
   expect(store.listAt('/things', 1)).toBeUndefined();
   expect(store.eventsSince('/things', store.floor('/things'))?.length).toBeGreaterThanOrEqual(10);
   await store.close();
+});
+
+test('compacts the journal when most of it is superseded', async () => {
+  const store = await openStore();
+  await put(store, 'kept', 1);
+  for (let n = 0; n < 60; n += 1) {
+    await store.write('/things', 'big', () => ({ op: 'put', object: { ...named('big', n), text: 'x'.repeat(100_000) } }));
+  }
+  await store.close();
+
+  expect((await stat(path)).size).toBeLessThan(4_500_000);
+  const reopened = await openStore();
+  expect(reopened.list('/things')).toEqual(store.list('/things'));
+  expect(reopened.revision).toBe(store.revision);
+  expect(reopened.listAt('/things', 1)).toBeUndefined();
+  await reopened.close();
 });
 
 test('a write that the disk refuses leaves memory and journal as they were', async () => {

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../../core/json.ts';
 import type { Logger } from '../../../core/logger.ts';
-import { freezeJson, withMetadata } from '../object.ts';
+import { freezeJson, revisionOf, withMetadata } from '../object.ts';
 import { History, type StoreEvent } from './history.ts';
 import { Journal, type JournalRecord, type OpenJournalFile } from './journal.ts';
 
@@ -221,8 +221,7 @@ export class Store {
   private *liveRecords(): Generator<JournalRecord> {
     for (const [resource, table] of this.tables) {
       for (const [key, object] of table.items) {
-        const rv = Number((object.metadata as JsonObject).resourceVersion);
-        yield { op: 'put', rv, resource, key, object };
+        yield { op: 'put', rv: revisionOf(object), resource, key, object };
       }
     }
   }

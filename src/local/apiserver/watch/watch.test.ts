@@ -1,6 +1,8 @@
+import { connect } from 'node:tls';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { TestApiServer } from '../../../../test/fakes/api-server.ts';
+import { FakeClock } from '../../../core/fake-clock.ts';
 import { isJsonObject, type JsonObject } from '../../../core/json.ts';
 
 let api: TestApiServer;
@@ -110,6 +112,30 @@ test('a revision that is forgotten is an ERROR event of code 410', async () => {
   expect(event).toMatchObject({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } });
 });
 
+test('a watcher that does not read for half a minute is cut', async () => {
+  const clock = new FakeClock();
+  await using slow = await TestApiServer.start({ clock });
+  const { port, caCertificate, token, faults } = slow.server;
+  const path = '/api/v1/namespaces/default/configmaps';
+  await slow.post(path, configMap('a'));
+  const socket = connect({ port, host: '127.0.0.1', ca: caCertificate });
+  socket.on('error', () => {}); // Being cut is the point.
+  socket.pause();
+  socket.write(`GET ${path}?watch=true HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${token}\r\n\r\n`);
+  while (faults.openWatches() === 0) await new Promise(setImmediate);
+
+  // At some time the socket buffers of both sides are full.
+  let writes = 0;
+  while (faults.openWatches() > 0 && writes < 600) {
+    await Promise.all(Array.from({ length: 20 }, () => slow.mergePatch(`${path}/a`, { data: { k: `${++writes}`.padEnd(200_000, 'x') } })));
+    await clock.advance(31_000);
+  }
+
+  expect(faults.openWatches()).toBe(0);
+  expect(writes).toBeLessThan(600);
+  socket.destroy();
+});
+
 test('faults expire watches in both shapes, cut them, and drop bookmarks', async () => {
   const { faults } = api.server;
   const mine = { resource: 'configmaps', namespace };
@@ -151,9 +177,22 @@ test('injected failures answer the next matching requests only', async () => {
   ]);
 });
 
-test('a stale list answers from an older revision', async () => {
+test('a cut connection leaves the effect or not, as asked', async () => {
+  const { faults } = api.server;
+  faults.next({ verb: 'create', resource: 'configmaps', namespace }, { kind: 'cut' });
+  await expect(api.post(path(), configMap('before'))).rejects.toThrow();
+  faults.next({ verb: 'create', resource: 'configmaps', namespace }, { kind: 'cut', afterEffect: true });
+  await expect(api.post(path(), configMap('after'))).rejects.toThrow();
+
+  expect((await api.get(`${path()}/before`)).code).toBe(404);
+  expect((await api.get(`${path()}/after`)).code).toBe(200);
+});
+
+test('a stale list or get answers from an older revision', async () => {
   await api.post(path(), configMap('a'));
   await api.post(path(), configMap('b'));
+  api.server.faults.next({ verb: 'get', resource: 'configmaps' }, { kind: 'stale', revisions: 1 });
+  expect([(await api.get(`${path()}/b`)).code, (await api.get(`${path()}/b`)).code]).toEqual([404, 200]);
   api.server.faults.next({ verb: 'list', resource: 'configmaps' }, { kind: 'stale', revisions: 1 });
 
   const stale = (await api.get(path())).body;
