@@ -1,4 +1,4 @@
-import type { ModelDeployment } from '../api/modeldeployment.ts';
+import type { ModelDeployment } from '../api/model-deployment.ts';
 import { formatDuration } from '../core/durations.ts';
 import { formatBytes } from '../core/sizes.ts';
 

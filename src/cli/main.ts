@@ -1,6 +1,8 @@
 #!/usr/bin/env node
+import { enableCompileCache } from 'node:module';
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import { describeError } from '../core/failure.ts';
 
 /** Each command's module is imported only when it is used: a worker must answer its port before a Kubernetes client could load. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -9,7 +11,10 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   gateway: async () => (await import('./commands/gateway.ts')).gatewayCommand(),
   worker: async () => (await import('./commands/worker.ts')).workerCommand(),
   models: async () => (await import('./commands/models.ts')).modelsCommand(),
+  keys: async () => (await import('./commands/keys.ts')).keysCommand(),
 };
+
+enableCompileCache(); // a worker's port should answer before its code has been compiled anew
 
 const program = new Command('modelfleet')
   .description(packageJson.description)
@@ -19,4 +24,9 @@ const program = new Command('modelfleet')
 const asked = commands[process.argv[2] ?? ''];
 for (const load of asked ? [asked] : Object.values(commands)) program.addCommand(await load());
 
-await program.parseAsync();
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(`modelfleet: ${describeError(error)}`);
+  process.exitCode = 1;
+}

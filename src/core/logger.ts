@@ -2,9 +2,18 @@ import { type Logger, pino } from 'pino';
 
 export type { Logger };
 
+export type LoggerOptions = {
+  /** trace, debug, info, warn, error, fatal or silent; MODELFLEET_LOG_LEVEL or info unless told. */
+  readonly level?: string;
+  /** Where to write instead of stderr. */
+  readonly file?: string;
+};
+
 /** A structured logger on stderr, so that stdout stays free for what a command prints. Never log keys, tokens or prompts. */
-export function createLogger(name: string, level = process.env.MODELFLEET_LOG_LEVEL ?? 'info'): Logger {
-  return pino({ name, level, base: { name }, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }));
+export function createLogger(name: string, options: LoggerOptions = {}): Logger {
+  const level = options.level ?? process.env.MODELFLEET_LOG_LEVEL ?? 'info';
+  const destination = pino.destination({ dest: options.file ?? 2, sync: true, mkdir: true });
+  return pino({ level, base: { name }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
 }
 
 /** Drops everything: the default where a caller does not care. */

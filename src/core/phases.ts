@@ -12,7 +12,7 @@ export const phaseLadder = [
 ] as const;
 
 /** Phases beside the ladder. */
-export const sidePhases = ['Draining', 'Stalled', 'Failed'] as const;
+const sidePhases = ['Draining', 'Stalled', 'Failed'] as const;
 
 export const replicaPhases = [...phaseLadder, ...sidePhases] as const;
 export type ReplicaPhase = (typeof replicaPhases)[number];

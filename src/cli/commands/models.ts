@@ -4,7 +4,9 @@ import { describeError, Failure } from '../../core/failure.ts';
 import { formatBytes } from '../../core/sizes.ts';
 import { modelCacheDir } from '../../worker/artifacts/pull/cache-dir.ts';
 import { catalogue, findModel } from '../../worker/artifacts/pull/catalogue.ts';
-import { isVerified, type PullProgress, pullModel } from '../../worker/artifacts/pull/pull.ts';
+import { isVerified, pullModel } from '../../worker/artifacts/pull/pull.ts';
+import { ProgressView } from '../load-progress.ts';
+import { pullShown } from '../pull-progress.ts';
 
 /** `modelfleet models`: models for local use. */
 export function modelsCommand(): Command {
@@ -46,48 +48,24 @@ async function pull(name: string): Promise<number> {
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort(new Error('Interrupted; nothing was kept.'));
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const show = progressPrinter(process.stderr);
+  const view = new ProgressView(process.stderr);
   try {
-    const model = await pullModel(name, { signal: interrupted.signal, onProgress: show.progress });
-    show.end();
+    const { file } = findModel(name);
+    const model = await pullModel(name, {
+      signal: interrupted.signal,
+      onProgress: (progress) => view.show(pullShown(file, progress)),
+    });
+    view.end();
     process.stderr.write(
       model.pulled ? `Pulled ${model.file} (${formatBytes(model.bytes)}), verified.\n` : `${model.file} is already there.\n`,
     );
     process.stdout.write(`${model.path}\n`);
     return 0;
   } catch (error) {
-    show.end();
+    view.end();
     process.stderr.write(`${describeError(error)}${error instanceof Failure ? ` ${error.remedy}` : ''}\n`);
     return 1;
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
-}
-
-/** A live bar on a terminal; elsewhere a line for every stage and every tenth of it. */
-function progressPrinter(out: NodeJS.WriteStream): { progress(progress: PullProgress): void; end(): void } {
-  let last = '';
-  let open = false;
-  return {
-    progress: ({ stage, origin, bytesDone, bytesTotal }) => {
-      const share = bytesDone !== null && bytesTotal ? bytesDone / bytesTotal : undefined;
-      const title = stage === 'waiting' ? 'another pull is running, waiting' : [stage, origin].filter(Boolean).join(' ');
-      const step = out.isTTY ? Math.floor((share ?? 0) * 200) : Math.floor((share ?? 0) * 10);
-      const line = `${title} ${step}`;
-      if (line === last) return;
-      last = line;
-      const sizes = share === undefined ? '' : ` ${Math.floor(share * 100)}% of ${formatBytes(bytesTotal ?? 0)}`;
-      if (!out.isTTY) {
-        out.write(`${title}${sizes}\n`);
-        return;
-      }
-      const filled = Math.round((share ?? 0) * 24);
-      out.write(`\r\x1b[K${share === undefined ? '' : `[${'#'.repeat(filled)}${'.'.repeat(24 - filled)}] `}${title}${sizes}`);
-      open = true;
-    },
-    end: () => {
-      if (open) out.write('\r\x1b[K');
-      open = false;
-    },
-  };
 }

@@ -1,7 +1,6 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { defaultHttpPort, defaultManagementPort } from '../../core/agent-contract.ts';
 import { systemClock } from '../../core/clock.ts';
-import { parseDuration } from '../../core/durations.ts';
 import { describeError } from '../../core/failure.ts';
 import { createLogger } from '../../core/logger.ts';
 import { watchParent } from '../../worker/agent/parent-watch.ts';
@@ -12,6 +11,7 @@ import { EngineProcess } from '../../worker/engines/process/engine-process.ts';
 import { engineNames, engineProgram } from '../../worker/engines/programs.ts';
 import type { WorkerOptions } from '../../worker/options.ts';
 import { type RunningWorker, startWorker } from '../../worker/worker.ts';
+import { checked, collect, duration, portNumber, positiveInteger } from '../options.ts';
 
 type Flags = {
   name: string;
@@ -59,12 +59,12 @@ export function workerCommand(): Command {
         .argParser(duration),
     )
     .addOption(new Option('--host <addr>', 'address to listen on').default('0.0.0.0').env('MODELFLEET_HOST'))
-    .addOption(new Option('--port <n>', 'serving port').default(defaultHttpPort).env('MODELFLEET_PORT_HTTP').argParser(port))
+    .addOption(new Option('--port <n>', 'serving port').default(defaultHttpPort).env('MODELFLEET_PORT_HTTP').argParser(portNumber))
     .addOption(
       new Option('--management-port <n>', 'management port')
         .default(defaultManagementPort)
         .env('MODELFLEET_PORT_MANAGEMENT')
-        .argParser(port),
+        .argParser(portNumber),
     )
     .addOption(new Option('--path-map <json>').default({}).env('MODELFLEET_PATH_MAP').argParser(checked(parsePathMap)).hideHelp())
     .addOption(new Option('--parent-fd <n>').env('MODELFLEET_PARENT_FD').argParser(positiveInteger).hideHelp())
@@ -112,37 +112,7 @@ function toOptions({ file, checksum, drainTimeout, wedgeTimeout, ...rest }: Flag
   return { ...rest, files: file, checksums: checksum, drainTimeoutMs: drainTimeout, wedgeTimeoutMs: wedgeTimeout };
 }
 
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
-}
-
 function collectChecksum(value: string, previous: Record<string, string>): Record<string, string> {
   const [file, checksum] = checked(parseChecksum)(value);
   return { ...previous, [file]: checksum };
-}
-
-function positiveInteger(value: string): number {
-  if (!/^[1-9][0-9]{0,8}$/.test(value)) throw new InvalidArgumentError('It must be a whole number above 0.');
-  return Number(value);
-}
-
-function port(value: string): number {
-  const number = Number(value);
-  if (!/^[0-9]{1,5}$/.test(value) || number > 65535) throw new InvalidArgumentError('It must be a port number.');
-  return number;
-}
-
-function duration(value: string): number {
-  return checked(parseDuration)(value);
-}
-
-/** A parser whose error commander shows beside the option. */
-function checked<T>(parse: (value: string) => T): (value: string) => T {
-  return (value) => {
-    try {
-      return parse(value);
-    } catch (error) {
-      throw new InvalidArgumentError(describeError(error));
-    }
-  };
 }

@@ -1,0 +1,156 @@
+import { Registry } from 'prom-client';
+import { modelDeploymentController } from '../../controllers/modeldeployment/controller.ts';
+import { customResourceDefinitions } from '../api/crd/definitions.ts';
+import { tenantResource } from '../api/resources.ts';
+import type { Tenant } from '../api/tenant.ts';
+import { generateApiKey, hashApiKey } from '../core/api-keys.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import type { Logger } from '../core/logger.ts';
+import { startGateway } from '../gateway/gateway.ts';
+import { EventRecorder, InformerCache, isNotFound, KubeClient, KubeMetrics, Manager, resourceType } from '../kube/index.ts';
+import { startApiServer } from './apiserver/server.ts';
+import { GarbageCollector } from './gc/garbage-collector.ts';
+import { ProcessKubelet } from './kubelet/kubelet.ts';
+import { applyManifest, parseManifest } from './manifests.ts';
+import type { Connection, StateDir } from './state-dir.ts';
+
+const fieldManager = 'modelfleet-local';
+const workerImage = 'modelfleet-worker';
+const tenants = resourceType<Tenant>(tenantResource);
+
+export type LocalOptions = {
+  /** Where everything is kept; the caller opened it and closes it. */
+  readonly state: StateDir;
+  readonly host: string;
+  /** The gateway's port. */
+  readonly port: number;
+  /** Program and first arguments that stand for the worker image, for example `node main.js`. */
+  readonly workerProgram: readonly string[];
+  /** Container path prefix -> real folder: processes have no mounts. */
+  readonly pathMap: Readonly<Record<string, string>>;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+};
+
+/** A running local mode: a Kubernetes API, the controllers, the gateway and a kubelet in this process; workers beside it. */
+export type Local = {
+  readonly client: KubeClient;
+  readonly cache: InformerCache;
+  readonly connection: Connection;
+  /** Rejects when a part fails; never resolves before `stop`. */
+  readonly ended: Promise<void>;
+  /** Lets running answers end for `drainMs` at most, then ends everything; objects and models stay for the next start. */
+  stop(drainMs: number): Promise<void>;
+};
+
+/** Brings local mode up. Rejects with a sentence for people when an address is taken or the state cannot be read. */
+export async function startLocal(options: LocalOptions): Promise<Local> {
+  const { state, logger, clock = systemClock } = options;
+  await using opened = new AsyncDisposableStack();
+
+  const kubelet: { logs?: ProcessKubelet } = {};
+  const api = await startApiServer({
+    stateDir: state.file('apiserver'),
+    kubeconfigPath: state.file('kubeconfig'),
+    host: '127.0.0.1',
+    logger: logger.child({ part: 'apiserver' }),
+    clock,
+    logs: { open: (...request) => requireKubelet(kubelet.logs).open(...request) },
+  });
+  opened.defer(() => api.close());
+
+  const registry = new Registry();
+  const metrics = new KubeMetrics(registry);
+  const client = KubeClient.fromServer(api, { fieldManager, onResponse: metrics.onResponse });
+  opened.defer(() => client.close());
+  for (const [name, definition] of Object.entries(customResourceDefinitions())) {
+    await applyManifest(client, parseManifest(definition, name), { fieldManager, force: true });
+  }
+
+  const cache = new InformerCache(client, { logger: logger.child({ part: 'cache' }) });
+  const gateway = await startGateway({
+    cache,
+    host: options.host,
+    port: options.port,
+    registry,
+    clock,
+    logger: logger.child({ part: 'gateway' }),
+  });
+  const closing = { drainMs: 0 };
+  const connection = {
+    gateway: `${gateway.url}/v1`,
+    apiKey: await localKey(client, state),
+    kubeconfig: state.file('kubeconfig'),
+  };
+  await state.writeConnection(connection);
+
+  const recorder = new EventRecorder({ client, component: 'modelfleet-local', clock, logger });
+  kubelet.logs = new ProcessKubelet({
+    client,
+    informerCache: cache,
+    recorder,
+    stateDir: state.path,
+    nodeName: 'local',
+    images: { [workerImage]: options.workerProgram },
+    pathMap: options.pathMap,
+    logger: logger.child({ part: 'kubelet' }),
+    clock,
+    backoff: { baseMs: 1_000, maxMs: 60_000, resetAfterMs: 600_000 },
+  });
+  const collector = new GarbageCollector({ client, logger: logger.child({ part: 'gc' }), clock });
+  const controller = modelDeploymentController({
+    client,
+    cache,
+    workerImage,
+    gatewayUrl: gateway.url,
+    events: recorder,
+    metrics,
+    logger: logger.child({ part: 'controller' }),
+    clock,
+  });
+
+  const manager = new Manager({ logger, clock });
+  manager.addCache(cache);
+  manager.addRunnable({ name: 'kubelet', run: kubelet.logs.run.bind(kubelet.logs) });
+  manager.addRunnable({ name: 'garbage-collector', run: collector.run.bind(collector) });
+  manager.addController(controller);
+
+  const stopping = new AbortController();
+  const running = manager.run(stopping.signal);
+  opened.defer(async () => {
+    stopping.abort();
+    await running.catch(() => {}); // `ended` tells it
+  });
+  opened.defer(() => gateway.close(closing));
+
+  const resources = opened.move();
+  return {
+    client,
+    cache,
+    connection,
+    ended: running,
+    async stop(drainMs) {
+      closing.drainMs = drainMs;
+      await resources.disposeAsync();
+    },
+  };
+}
+
+function requireKubelet(kubelet: ProcessKubelet | undefined): ProcessKubelet {
+  if (!kubelet) throw new Error('the kubelet has not started yet');
+  return kubelet;
+}
+
+/** The key of tenant `local`: the one handed out before while the cluster still knows it, else a fresh one. */
+async function localKey(client: KubeClient, state: StateDir): Promise<string> {
+  const known = (await state.readConnection())?.apiKey;
+  const tenant = await client.get(tenants, { name: 'local' }).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  });
+  if (known && tenant?.spec.keys?.some(({ hash }) => hash === hashApiKey(known))) return known;
+  const key = generateApiKey();
+  const spec = { displayName: 'Local mode', keys: [{ name: 'local', hash: hashApiKey(key) }] };
+  await client.apply(tenants, { metadata: { name: 'local' }, spec }, { force: true });
+  return key;
+}

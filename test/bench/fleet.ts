@@ -1,0 +1,48 @@
+import { createServer } from 'node:net';
+import { customResourceDefinitions } from '../../src/api/crd/definitions.ts';
+import type { ModelDeployment } from '../../src/api/model-deployment.ts';
+import { annotations, labels, modelDeploymentResource, tenantResource } from '../../src/api/resources.ts';
+import type { Tenant } from '../../src/api/tenant.ts';
+import { generateApiKey, hashApiKey } from '../../src/core/api-keys.ts';
+import { type KubeClient, pods, resourceType } from '../../src/kube/index.ts';
+import { applyManifest, parseManifest } from '../../src/local/manifests.ts';
+
+/** Puts a model with one ready replica at `origin` into the cluster, and a tenant; answers the tenant's key. */
+export async function publishModel(client: KubeClient, name: string, origin: string): Promise<string> {
+  for (const [file, definition] of Object.entries(customResourceDefinitions()))
+    await applyManifest(client, parseManifest(definition, file), { fieldManager: 'bench', force: true });
+
+  const key = generateApiKey();
+  await client.create(resourceType<Tenant>(tenantResource), {
+    metadata: { name: 'bench' },
+    spec: { keys: [{ name: 'bench', hash: hashApiKey(key) }] },
+  });
+  await client.create(resourceType<ModelDeployment>(modelDeploymentResource), {
+    metadata: { name, namespace: 'default' },
+    spec: { model: { source: 'file:///models/none.gguf' }, serving: { maxConcurrencyPerReplica: 1024, maxQueue: 1024 } },
+  });
+  const { hostname, port } = new URL(origin);
+  const pod = await client.create(pods, {
+    metadata: {
+      name: `${name}-0`,
+      namespace: 'default',
+      labels: { [labels.model]: name },
+      annotations: { [annotations.ports]: JSON.stringify({ http: Number(port), management: Number(port) }) },
+    },
+    spec: { nodeName: 'bench', containers: [{ name: 'worker', image: 'mock' }] },
+  });
+  const status = { phase: 'Running', podIP: hostname, conditions: [{ type: 'Ready', status: 'True' }] };
+  await client.update(pods, { ...pod, status }, { subresource: 'status' });
+  return key;
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject).listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
