@@ -10,7 +10,7 @@ import { isOlder } from './changes.ts';
 import { type Ending, recover } from './recovery.ts';
 
 /** Where a reflector writes what it learns. */
-export type Sink<T extends KubeObject> = {
+type Sink<T extends KubeObject> = {
   /** The whole truth, from a list. */
   replace(objects: readonly T[]): void;
   set(object: T): void;

@@ -193,8 +193,6 @@ export class KubeClient {
       }
     } catch (error) {
       throw connectionError(error, request, this.server, signal);
-    } finally {
-      response.body.destroy();
     }
   }
 
