@@ -108,6 +108,14 @@ test('server-side apply refuses fields that another manager changed, unless forc
   expect(await replicasOf('owned')).toBe('2');
 });
 
+test('server-side apply knows list items by keys that the server fills in', async () => {
+  const withPort = pod('ported').replace('image: modelfleet-worker', 'image: modelfleet-worker, ports: [{containerPort: 8000}]');
+  await runWith(['apply', '--server-side', '-f', '-'], withPort);
+  expect(await runWith(['apply', '--server-side', '-f', '-'], withPort)).toContain('serverside-applied');
+  const ports = await run('get', 'pod', 'ported', '-o', 'jsonpath={.spec.containers[0].ports}');
+  expect(JSON.parse(ports)).toEqual([{ containerPort: 8000, protocol: 'TCP' }]);
+});
+
 test('an object moves from client-side to server-side apply', async () => {
   await runWith(['apply', '-f', '-'], deployment('moves'));
   await runWith(['apply', '--server-side', '-f', '-'], deployment('moves', { replicas: 4 }));

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../core/json.ts';
+import type { JsonObject, JsonValue } from '../../core/json.ts';
 
 /** One column of `kubectl get`: a table column definition of meta.k8s.io/v1 and the JSONPath that fills it. */
 export type TableColumn = {
@@ -16,7 +16,14 @@ export type TableColumn = {
 export type MergeRule =
   | { readonly kind: 'struct'; readonly fields: Readonly<Record<string, MergeRule>>; readonly rest?: MergeRule; readonly atomic?: boolean }
   | { readonly kind: 'map'; readonly values: MergeRule; readonly atomic?: boolean }
-  | { readonly kind: 'list'; readonly type: 'atomic' | 'set' | 'map'; readonly keys?: readonly string[]; readonly items: MergeRule }
+  | {
+      readonly kind: 'list';
+      readonly type: 'atomic' | 'set' | 'map';
+      readonly keys?: readonly string[];
+      /** What an item that leaves out a key means: a port without protocol is one of TCP. */
+      readonly keyDefaults?: Readonly<Record<string, JsonValue>>;
+      readonly items: MergeRule;
+    }
   | { readonly kind: 'scalar' }
   /** Unknown shape: objects merge by field, lists are atomic. */
   | { readonly kind: 'untyped' };

@@ -50,7 +50,7 @@ export function listElement(item: JsonValue, rule: Extract<MergeRule, { kind: 'l
   if (!isJsonObject(item)) return undefined;
   const keys: JsonObject = {};
   for (const key of [...(rule.keys ?? [])].sort()) {
-    const value = item[key];
+    const value = item[key] ?? rule.keyDefaults?.[key];
     if (value !== undefined) keys[key] = value;
   }
   return Object.keys(keys).length === 0 ? undefined : `k:${JSON.stringify(keys)}`;
