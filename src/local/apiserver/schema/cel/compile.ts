@@ -5,7 +5,7 @@ import { optional, registerFunctions } from './functions.ts';
 import { type CelType, TypeBook } from './types.ts';
 
 /** What a rule says of a value: fine, or the text of its message; `failed` when the rule itself could not be computed. */
-export type Verdict = { readonly ok: true } | { readonly ok: false; readonly message: string; readonly fromExpression: boolean };
+type Verdict = { readonly ok: true } | { readonly ok: false; readonly message: string; readonly fromExpression: boolean };
 
 export type CompiledRule = {
   readonly rule: ValidationRule;
@@ -28,7 +28,7 @@ function textOf(error: unknown): string {
 }
 
 /** Whether an expression names a variable, outside of string literals and field selections. */
-export function mentions(expression: string, variable: string): boolean {
+function mentions(expression: string, variable: string): boolean {
   const code = expression
     .replace(/[rbRB]*("""[\s\S]*?"""|'''[\s\S]*?'''|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')/g, '""')
     .replace(/\/\/.*$/gm, '');

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { type Environment, Optional } from '@marcbachmann/cel-js';
 import { isCidr, isRequestUri } from '../formats.ts';
 import { goRegExp } from '../go-regexp.ts';
-import { parseQuantity } from '../quantity.ts';
+import { parseQuantity, quantityPattern } from '../quantity.ts';
 
 /** A parsed quantity, in billionths. */
 class Quantity {
@@ -29,8 +29,7 @@ const unit = 1_000_000_000n;
 
 function quantity(text: string): Quantity {
   const nano = parseQuantity(text);
-  if (nano === undefined)
-    throw new RangeError(`quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`);
+  if (nano === undefined) throw new RangeError(`quantities must match the regular expression '${quantityPattern}'`);
   return new Quantity(nano);
 }
 

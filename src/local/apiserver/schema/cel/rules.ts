@@ -7,7 +7,7 @@ import type { Structural, ValidationRule } from '../structural.ts';
 import { type CompiledRules, RuleCompiler } from './compile.ts';
 
 /** A rule that cannot be used; `path` leads to its schema: `properties[spec].properties[x]`. */
-export type BrokenRule = {
+type BrokenRule = {
   readonly path: string;
   readonly index: number;
   readonly field: 'rule' | 'messageExpression';

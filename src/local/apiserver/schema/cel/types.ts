@@ -22,7 +22,7 @@ const keywords = new Set(
 );
 
 /** A property name as rules write it (k8s.io/apiserver/pkg/cel/escaping.go); undefined when rules cannot name it. */
-export function escapeName(name: string): string | undefined {
+function escapeName(name: string): string | undefined {
   if (keywords.has(name)) return `__${name}__`;
   if (!/^[A-Za-z_][A-Za-z0-9_./-]*$/.test(name)) return undefined;
   return name.replaceAll('__', '__underscores__').replaceAll('.', '__dot__').replaceAll('-', '__dash__').replaceAll('/', '__slash__');
