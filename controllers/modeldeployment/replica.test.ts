@@ -109,6 +109,14 @@ describe('after it died', () => {
     expect(read(killed)).toMatchObject({ phase: 'Failed', reason: 'HostOutOfMemory' });
   });
 
+  test.each([
+    ['drained', { exitCode: 0, reason: 'Completed' }],
+    ['went with its kubelet', { exitCode: 137, reason: 'ContainerStatusUnknown' }],
+  ])('a worker that %s is started again: nothing failed', (_, ended) => {
+    const restarting = pod('p', { status: { containerStatuses: [container({ terminated: ended })] } });
+    expect(read(restarting)).toMatchObject({ phase: 'Scheduled', reason: undefined });
+  });
+
   test('an old answer of the agent counts no more', () => {
     expect(read(waitingFor('CrashLoopBackOff', '', { lastState: { terminated } }), { status: agent() })).toMatchObject({
       phase: 'Failed',

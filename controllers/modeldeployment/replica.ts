@@ -104,6 +104,7 @@ function kubeletStanding(pod: Pod, probe: Probe | undefined): Standing {
   const terminated = container?.state?.terminated ?? container?.lastState?.terminated;
   if (waiting?.reason && /^(ErrImage|ImagePull|InvalidImageName|ImageInspect)/.test(waiting.reason))
     return { ...at('PullingImage'), ...explained('ImagePullFailed', waiting.message ?? waiting.reason) };
+  if (terminated && waiting?.reason !== 'CrashLoopBackOff' && isClean(terminated)) return at('Scheduled');
   if (terminated && (waiting || container?.state?.terminated)) {
     const reason = terminated.reason === 'OOMKilled' ? 'HostOutOfMemory' : (probe?.lastFailure?.reason ?? 'EngineCrashed');
     const words = probe?.lastFailure?.message ?? terminated.message?.trim();
@@ -117,6 +118,11 @@ function kubeletStanding(pod: Pod, probe: Probe | undefined): Standing {
   if (pod.spec?.nodeName) return at('Scheduled');
   const unscheduled = pod.status?.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
   return { ...at('Pending'), ...(unscheduled && explained('Unschedulable', unscheduled.message ?? '')) };
+}
+
+/** It drained when it was told to end, or went with its node: it is started again, and nothing failed. */
+function isClean({ exitCode, reason }: { exitCode: number; reason?: string | undefined }): boolean {
+  return exitCode === 0 || reason === 'ContainerStatusUnknown';
 }
 
 function at(phase: Parameters<typeof overallPercent>[0], percent = 0): Standing {

@@ -1,6 +1,7 @@
 import type { ModelDeployment } from '../api/model-deployment.ts';
-import { modelDeploymentResource } from '../api/resources.ts';
-import { type InformerCache, keyOf, type ObjectRef, refKey, resourceType } from '../kube/index.ts';
+import { isReplicaReady } from '../api/replica.ts';
+import { labels, modelDeploymentResource } from '../api/resources.ts';
+import { type InformerCache, type ObjectRef, type Pod, pods, refKey, resourceType } from '../kube/index.ts';
 import { type Progress, progressOf } from './load-progress.ts';
 
 const modelDeployments = resourceType<ModelDeployment>(modelDeploymentResource);
@@ -16,8 +17,14 @@ export function deploymentReady(
   signal: AbortSignal,
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const look = (deployment: ModelDeployment) => {
-    if (keyOf(deployment) !== refKey(ref) || deployment.status?.observedGeneration !== deployment.metadata.generation) return;
+  const deployments = cache.informer(modelDeployments);
+  const replicas = cache.informer(pods);
+  const look = () => {
+    const deployment = deployments.store.get(refKey(ref));
+    if (!deployment?.status || deployment.status.observedGeneration !== deployment.metadata.generation) return;
+    // After a restart the status may still be that of the former run: a ready replica is the proof.
+    const stale = deployment.status.phase === 'Ready' && !replicas.store.list().some((pod) => isReplicaOf(pod, ref) && isReplicaReady(pod));
+    if (stale) return;
     onProgress(progressOf(deployment));
     const verdict = verdictOf(deployment);
     if (verdict === 'ready') resolve();
@@ -25,12 +32,16 @@ export function deploymentReady(
   };
   const onAbort = () => reject(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
-  const removeHandler = cache.informer(modelDeployments).addHandler({ add: look, update: look });
+  const stopListening = [deployments.addHandler({ add: look, update: look }), replicas.addHandler({ add: look, update: look })];
   if (signal.aborted) onAbort();
   return promise.finally(() => {
-    removeHandler();
+    for (const stop of stopListening) stop();
     signal.removeEventListener('abort', onAbort);
   });
+}
+
+function isReplicaOf(pod: Pod, ref: ObjectRef): boolean {
+  return pod.metadata.namespace === ref.namespace && pod.metadata.labels?.[labels.model] === ref.name;
 }
 
 function verdictOf({ metadata, status }: ModelDeployment): 'ready' | { readonly failure: string } | undefined {

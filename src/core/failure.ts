@@ -15,9 +15,12 @@ export class Failure extends Error {
   }
 }
 
-/** The text of anything thrown, with its causes: for messages that people read. */
+/**
+ * The text of anything thrown, for messages that people read. A message that ends as a sentence says all there is to say;
+ * after any other the cause follows.
+ */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? '' : `: ${describeError(error.cause)}`;
-  return `${error.message}${cause}`;
+  if (error.cause === undefined || /[.!?]$/.test(error.message)) return error.message;
+  return `${error.message}: ${describeError(error.cause)}`;
 }

@@ -198,7 +198,7 @@ test('a stream that outlasts the grace ends with an error event', async () => {
 test('a taken port is a clear error', async () => {
   await using gateway = await startTestGateway();
   const port = Number(new URL(gateway.url).port);
-  await expect(startTestGateway({ port, workers: [] })).rejects.toThrow(`cannot listen on 127.0.0.1:${port}: the port is taken`);
+  await expect(startTestGateway({ port, workers: [] })).rejects.toThrow(`Port ${port} on 127.0.0.1 is taken`);
 });
 
 test('a replica that comes back under the same address serves again', async () => {

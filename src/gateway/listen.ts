@@ -5,8 +5,8 @@ import type { Logger } from '../core/logger.ts';
 export function listenOn(server: Server, host: string, port: number, logger: Logger): Promise<number> {
   return new Promise((resolve, reject) => {
     const onError = (cause: NodeJS.ErrnoException) => {
-      const why = cause.code === 'EADDRINUSE' ? 'the port is taken' : cause.message;
-      reject(new Error(`cannot listen on ${host}:${port}: ${why}`, { cause }));
+      const taken = `Port ${port} on ${host} is taken. Stop what uses it, or give another with --port.`;
+      reject(new Error(cause.code === 'EADDRINUSE' ? taken : `Cannot listen on ${host}:${port}`, { cause }));
     };
     server.once('error', onError);
     server.listen({ host, port }, () => {

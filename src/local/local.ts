@@ -15,6 +15,7 @@ import { applyManifest, parseManifest } from './manifests.ts';
 import type { Connection, StateDir } from './state-dir.ts';
 
 const fieldManager = 'modelfleet-local';
+const recoverTimeoutMs = 10_000;
 const workerImage = 'modelfleet-worker';
 const tenants = resourceType<Tenant>(tenantResource);
 
@@ -97,6 +98,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     clock,
     backoff: { baseMs: 1_000, maxMs: 60_000, resetAfterMs: 600_000 },
   });
+  await kubelet.logs.recover(AbortSignal.timeout(recoverTimeoutMs));
   const collector = new GarbageCollector({ client, logger: logger.child({ part: 'gc' }), clock });
   const controller = modelDeploymentController({
     client,

@@ -98,7 +98,7 @@ test('a taken port ends it with a clear sentence', async () => {
   const { child, output } = start('--port', port);
   const [code] = await once(child, 'exit');
   expect(code).not.toBe(0);
-  expect(output()).toContain(`cannot listen on 127.0.0.1:${port}: the port is taken`);
+  expect(output()).toContain(`Port ${port} on 127.0.0.1 is taken`);
 });
 
 test.each([

@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/logger.ts';
-import { EventRecorder, type Informer, type InformerCache, type KubeClient, type Pod, pods } from '../../kube/index.ts';
+import { EventRecorder, type Informer, type InformerCache, type KubeClient, type Pod, pods, timestamp } from '../../kube/index.ts';
 import { type LogOptions, type LogRef, type LogSource, LogsUnavailableError } from '../apiserver/logs.ts';
 import { Binder } from './binder.ts';
 import type { EventSink } from './event-sink.ts';
@@ -39,6 +39,7 @@ export type ProcessKubeletOptions = {
   readonly maxLogBytes?: number;
 };
 
+const readiness = new Set(['Ready', 'ContainersReady']);
 const defaultStopGraceMs = 10_000;
 const defaultMaxLogBytes = 10 * 1024 * 1024;
 const leaveTimeoutMs = 2_000;
@@ -56,6 +57,22 @@ export class ProcessKubelet implements LogSource {
     this.informer = options.informerCache.informer(pods);
     const { client, clock, logger, nodeName } = options;
     this.recorder = options.recorder ?? new EventRecorder({ client, component: 'kubelet', instance: nodeName, clock, logger });
+  }
+
+  /**
+   * Takes back what a former kubelet said of its pods: none of their processes lives, so none is ready.
+   * To be called before anybody else looks, else they would rely on replicas that are gone.
+   */
+  async recover(signal: AbortSignal): Promise<void> {
+    const { client, clock, nodeName } = this.options;
+    const { items } = await client.list(pods, { fieldSelector: `spec.nodeName=${nodeName}` }, { signal });
+    const unready = { status: 'False', reason: 'KubeletRestarted', lastTransitionTime: timestamp(clock.now()) };
+    for (const { metadata, status } of items) {
+      const before = status?.conditions ?? [];
+      const conditions = before.map((one) => (readiness.has(one.type) && one.status === 'True' ? { ...one, ...unready } : one));
+      if (conditions.some((one, index) => one !== before[index]))
+        await client.mergePatch(pods, metadata, { status: { conditions } }, { subresource: 'status', signal });
+    }
   }
 
   /** Runs until `signal` aborts, then ends all containers and resolves; their objects stay for the next run. Rejects when it cannot begin. */

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,8 @@ import type { ArtifactFile, Source } from './source.ts';
 /** `file://`: a file or a directory that is mounted into the pod. Nothing is copied. */
 export class FileSource implements Source {
   private readonly uri: string;
-  private readonly path: string;
+  /** Where it should be, the likeliest first. */
+  private readonly places: readonly [string, ...string[]];
 
   constructor(url: URL, pathMap: PathMap) {
     if (url.host !== '')
@@ -18,20 +19,23 @@ export class FileSource implements Source {
         `${url.href} names the host "${url.host}"; a local path has three slashes: file:///models/x.gguf.`,
       );
     this.uri = url.href;
-    this.path = resolvePath(pathMap, fileURLToPath(url));
+    const own = fileURLToPath(url);
+    // A local process sees the whole machine: what its mounts do not hold may be there under its own name.
+    this.places = [resolvePath(pathMap, own), own];
   }
 
   async fetch(patterns: readonly string[]): Promise<readonly ArtifactFile[]> {
-    const entry = await this.guard(this.path, () => stat(this.path));
-    if (!entry.isDirectory()) return [await this.file(path.basename(this.path), this.path)];
-    const names = await this.guard(this.path, () => readdir(this.path, { recursive: true }));
+    const root = this.places.find((place) => existsSync(place)) ?? this.places[0];
+    const entry = await this.guard(root, () => stat(root));
+    if (!entry.isDirectory()) return [await this.file(path.basename(root), root)];
+    const names = await this.guard(root, () => readdir(root, { recursive: true }));
     const wanted = names.filter((name) => patterns.length === 0 || patterns.some((pattern) => path.matchesGlob(name, pattern))).sort();
     const files = await Promise.all(
-      wanted.map(async (name) => ({ name, full: path.join(this.path, name), entry: await stat(path.join(this.path, name)) })),
+      wanted.map(async (name) => ({ name, full: path.join(root, name), entry: await stat(path.join(root, name)) })),
     );
     const found = await Promise.all(files.filter((file) => file.entry.isFile()).map((file) => this.file(file.name, file.full)));
     if (found.length === 0)
-      throw new Failure('SourceNotFound', `${this.uri} (${this.path}) holds no file that matches ${patterns.join(', ') || '*'}.`);
+      throw new Failure('SourceNotFound', `${this.uri} (${root}) holds no file that matches ${patterns.join(', ') || '*'}.`);
     return found;
   }
 
