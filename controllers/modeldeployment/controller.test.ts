@@ -79,7 +79,7 @@ test('takes a deployment from nothing to ready, telling how it loads', async () 
     expect(status()).toMatchObject({
       phase: 'Loading',
       loading: { phase: 'Fetching', percent: 27, etaSeconds: 41 },
-      columns: { load: '27%', eta: '41s' },
+      columns: { load: '27% Fetching', eta: '41s' },
     }),
   );
 

@@ -112,7 +112,7 @@ describe('loading', () => {
 
 describe('the columns', () => {
   test.each<[string, readonly Replica[], Partial<ModelDeploymentSpec>, object]>([
-    ['loading', [loaded(), replica({ agent: agent({ etaSeconds: 190 }) })], {}, { ready: '1/2', load: '75%', eta: '3m10s' }],
+    ['loading', [loaded(), replica({ agent: agent({ etaSeconds: 190 }) })], {}, { ready: '1/2', load: '75% LoadingWeights', eta: '3m10s' }],
     ['loaded', [loaded({ waiting: 3 }), loaded({ waiting: 4 })], {}, { ready: '2/2', load: '100%', eta: '-', queue: 7 }],
     ['failed', [failed('EngineCrashed')], {}, { ready: '0/2', load: '0%', eta: '-' }],
     ['at zero', [], { replicas: 0 }, { ready: '0/0', load: '-', eta: '-', queue: 0 }],

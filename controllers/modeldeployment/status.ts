@@ -9,6 +9,7 @@ import { labels } from '../../src/api/resources.ts';
 import { formatDuration } from '../../src/core/durations.ts';
 import type { Acceptance } from './acceptance.ts';
 import { conditionsOf } from './conditions.ts';
+import { isOnLadder } from './progress.ts';
 import type { Replica } from './replica.ts';
 import { isBroken, slowestFirst, type Tally, tally } from './tally.ts';
 
@@ -55,7 +56,7 @@ export function statusOf(observed: Observation): ModelDeploymentStatus {
     conditions: conditionsOf(observed, count),
     columns: {
       ready: `${count.ready}/${count.desired}`,
-      load: loading ? `${loading.percent}%` : count.desired > 0 && count.ready > 0 ? '100%' : '-',
+      load: loading ? loadCell(loading) : count.desired > 0 && count.ready > 0 ? '100%' : '-',
       eta: !loading || loading.phase === 'Failed' ? '-' : loading.etaSeconds == null ? '?' : formatDuration(loading.etaSeconds * 1000),
       queue: count.standing.reduce((sum, replica) => sum + replica.waiting, 0),
       ...(nodeClass !== undefined && { nodeClass }),
@@ -131,4 +132,9 @@ function nodeClassOf(replicas: readonly Replica[], classes: ReadonlyMap<string, 
   const found = new Set(replicas.flatMap(({ node }) => (node === undefined ? [] : (classes.get(node) ?? []))));
   const [first] = found;
   return found.size > 1 ? 'mixed' : first;
+}
+
+/** `73% LoadingWeights`; only the percent when the phase column tells the rest. */
+function loadCell({ percent, phase }: LoadingStatus): string {
+  return isOnLadder(phase) ? `${percent}% ${phase}` : `${percent}%`;
 }

@@ -2,7 +2,7 @@
 import { enableCompileCache } from 'node:module';
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
-import { describeError } from '../core/failure.ts';
+import { describeError, Failure } from '../core/failure.ts';
 
 /** Each command's module is imported only when it is used: a worker must answer its port before a Kubernetes client could load. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -27,6 +27,7 @@ for (const load of asked ? [asked] : Object.values(commands)) program.addCommand
 try {
   await program.parseAsync();
 } catch (error) {
-  console.error(`modelfleet: ${describeError(error)}`);
+  const remedy = error instanceof Failure ? ` ${error.remedy}` : '';
+  console.error(`modelfleet: ${describeError(error)}${remedy}`);
   process.exitCode = 1;
 }

@@ -13,6 +13,8 @@ export type LoggerOptions = {
 export function createLogger(name: string, options: LoggerOptions = {}): Logger {
   const level = options.level ?? process.env.MODELFLEET_LOG_LEVEL ?? 'info';
   const destination = pino.destination({ dest: options.file ?? 2, sync: true, mkdir: true });
+  // Nothing can be logged about a log that cannot be written, such as on a full disk; the program goes on.
+  destination.on('error', () => {});
   return pino({ level, base: { name }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
 }
 

@@ -1,8 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { agentStatus } from '../../src/core/agent-contract.ts';
+import { startKubectl } from '../fakes/kubectl.ts';
 import { allGone, LocalMode, smollm2 } from '../fakes/local-mode.ts';
 
 // Local mode as a user meets it: the program, kubectl and the openai client, with a real model. The tests build on each other, in order.
@@ -86,8 +88,12 @@ test('errors come in the shape that OpenAI clients know', async () => {
 });
 
 test('kubectl scale gives a second replica, and both serve', { timeout: 90_000 }, async () => {
+  const watch = await startKubectl(local.kubeconfig, ['get', 'mdep', '-w']);
+  const watched = text(watch.stdout);
   await local.kubectl('scale', 'mdep/smollm2', '--replicas=2');
   await ready(2);
+  watch.kill();
+  expect(await watched).toMatch(/smollm2 +1\/2 +Loading +\d+% LoadingWeights.*\nsmollm2 +2\/2 +Ready +100%/s);
   expect(await local.kubectl('get', 'mdep')).toMatch(/NAME +READY +PHASE +LOAD +ETA +QUEUE +MODEL +AGE\nsmollm2 +2\/2 +Ready +100%/);
 
   const ports = await managementPorts();

@@ -43,7 +43,15 @@ export function localCommand(): Command {
 }
 
 async function run(options: Options): Promise<void> {
-  const stop = onStopSignal();
+  try {
+    await serve(options, onStopSignal());
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    throw new Error(`The disk that holds ${options.state} is full. Free space, or give another folder with --state.`, { cause: error });
+  }
+}
+
+async function serve(options: Options, stop: AbortSignal): Promise<void> {
   const manifests = (await Promise.all(options.apply.map((file) => readManifests(file)))).flat();
   await using opened = new AsyncDisposableStack();
 
@@ -61,7 +69,7 @@ async function run(options: Options): Promise<void> {
 
   try {
     await Promise.race([bringUp(local, manifests, stop), local.ended]);
-    printConnection(local);
+    printConnection(local, modelOf(manifests));
     await Promise.race([aborted(stop), local.ended]);
   } catch (error) {
     if (!stop.aborted) throw error;
@@ -106,19 +114,33 @@ async function ensureModel(manifest: Manifest, view: ProgressView, signal: Abort
   }
 }
 
-function printConnection({ connection }: Local): void {
+/** A public name of the first deployment among the manifests. */
+function modelOf(manifests: readonly Manifest[]): string | undefined {
+  return manifests.find(({ kind }) => kind === modelDeploymentResource.kind)?.metadata.name;
+}
+
+function printConnection({ connection }: Local, model: string | undefined): void {
   const { gateway, apiKey, kubeconfig } = connection;
+  const use = model
+    ? `  curl -N ${gateway}/chat/completions \\
+    -H "Authorization: Bearer ${apiKey}" -H "Content-Type: application/json" \\
+    -d '{"model": "${model}", "stream": true, "messages": [{"role": "user", "content": "What is a fleet?"}]}'`
+    : `  kubectl --kubeconfig ${kubeconfig} apply -f YOUR-MODEL.yaml`;
   console.log(`
 Gateway   ${gateway}
 API key   ${apiKey}
 
-  curl -N ${gateway}/chat/completions \\
-    -H "Authorization: Bearer ${apiKey}" -H "Content-Type: application/json" \\
-    -d '{"model": "smollm2", "stream": true, "messages": [{"role": "user", "content": "What is a fleet?"}]}'
+${use}
 
   kubectl --kubeconfig ${kubeconfig} get mdep -w
 
 Press Ctrl-C to stop. Objects and models stay for the next start.`);
+}
+
+function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const full = 'code' in error && (error.code === 'ENOSPC' || error.code === 507); // 507: the API server could not keep a write
+  return full || isDiskFull(error.cause);
 }
 
 /** `.ts` in a checkout, `.js` in the published package. */

@@ -5,6 +5,7 @@ import { Agent, request } from 'undici';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { TestApiServer } from '../../../test/fakes/api-server.ts';
+import { FakeClock } from '../../core/fake-clock.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { silentLogger } from '../../core/logger.ts';
 import { type LogSource, LogsUnavailableError } from './logs.ts';
@@ -92,6 +93,17 @@ test('a taken port is an error that says so', async () => {
   await expect(startApiServer({ stateDir: state.path, port: api.server.port, logger: silentLogger })).rejects.toMatchObject({
     code: 'EADDRINUSE',
   });
+});
+
+test('a start that fails leaves nothing running', async () => {
+  await using state = await folder();
+  const clock = new FakeClock(Date.now());
+  const kubeconfigPath = join(state.path, 'no-such-folder', 'kubeconfig');
+
+  await expect(startApiServer({ stateDir: state.path, kubeconfigPath, clock, logger: silentLogger })).rejects.toMatchObject({
+    code: 'ENOENT',
+  });
+  expect(clock.sleeping).toBe(0);
 });
 
 test('a damaged journal stops the start with its name', async () => {

@@ -120,6 +120,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<Running
       },
     };
   } catch (error) {
+    closing.abort(error);
     crds.close();
     server.close();
     await store.close();

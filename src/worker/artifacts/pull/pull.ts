@@ -98,7 +98,7 @@ async function obtain(
     }
   }
   const reason = failures[0]?.reason ?? 'SourceUnreachable';
-  throw new Failure(reason, `${entry.name} could not be obtained. ${failures.map((failure) => failure.message).join(' ')}`);
+  throw new Failure(reason, `${entry.name} could not be obtained ${failures.map((failure) => failure.message).join(' Nor ')}`);
 }
 
 async function obtainFrom(
