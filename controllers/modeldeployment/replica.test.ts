@@ -30,7 +30,7 @@ describe('before the agent answers', () => {
     expect(read(waitingFor('ImagePullBackOff', 'manifest unknown'))).toMatchObject({
       phase: 'PullingImage',
       reason: 'ImagePullFailed',
-      message: 'manifest unknown Check the image name and the pull secret.',
+      message: 'manifest unknown. Check the image name and the pull secret.',
     });
   });
 

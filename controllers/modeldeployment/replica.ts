@@ -132,6 +132,7 @@ function at(phase: Parameters<typeof overallPercent>[0], percent = 0): Standing 
 /** The reason with its message, which ends with the remedy. Cut to what the API takes. */
 function explained(reason: string, message: string): Pick<Standing, 'reason' | 'message'> {
   const remedy = isFailureReason(reason) ? reasons[reason] : '';
-  const whole = message.includes(remedy) ? message : `${message} ${remedy}`.trim();
+  const sentence = message === '' || /[.!?…]$/.test(message) ? message : `${message}.`;
+  const whole = message.includes(remedy) ? message : `${sentence} ${remedy}`.trim();
   return { reason, message: whole.length > 4096 ? `${whole.slice(0, 4095)}…` : whole };
 }

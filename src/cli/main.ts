@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module';
+import * as nodeModule from 'node:module';
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { describeError, Failure } from '../core/failure.ts';
@@ -14,7 +14,11 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   keys: async () => (await import('./commands/keys.ts')).keysCommand(),
 };
 
-enableCompileCache(); // a worker's port should answer before its code has been compiled anew
+if (Number.parseInt(process.versions.node, 10) < 24) {
+  console.error(`modelfleet: Node 24 or newer is needed; this is ${process.version}.`);
+  process.exit(1);
+}
+nodeModule.enableCompileCache(); // a worker's port should answer before its code has been compiled anew
 
 const program = new Command('modelfleet')
   .description(packageJson.description)

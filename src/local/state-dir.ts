@@ -1,5 +1,6 @@
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { writePrivateFile } from './private-file.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 
 const markerName = 'modelfleet-state';
@@ -54,11 +55,7 @@ export class StateDir {
   }
 
   async writeConnection(connection: Connection): Promise<void> {
-    const target = this.file('connection.json');
-    const draft = `${target}.tmp`;
-    await rm(draft, { force: true });
-    await writeFile(draft, `${JSON.stringify(connection, null, 2)}\n`, { mode: 0o600 });
-    await rename(draft, target);
+    await writePrivateFile(this.file('connection.json'), `${JSON.stringify(connection, null, 2)}\n`);
   }
 
   async close(): Promise<void> {

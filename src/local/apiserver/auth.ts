@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writePrivateFile } from './private-file.ts';
+import { writePrivateFile } from '../private-file.ts';
 
 /** Reads the bearer token of a state directory, or makes one. The file is readable by its owner only. */
 export async function loadToken(stateDir: string): Promise<string> {

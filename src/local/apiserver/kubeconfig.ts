@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { writePrivateFile } from './private-file.ts';
+import { writePrivateFile } from '../private-file.ts';
 
 /** Writes a kubeconfig (mode 0600) with everything embedded, so that it can be copied anywhere on this machine. */
 export async function writeKubeconfig(path: string, server: { url: string; caCertificate: string; token: string }): Promise<void> {

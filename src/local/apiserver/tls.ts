@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import type { Clock } from '../../core/clock.ts';
 import { isJsonObject } from '../../core/json.ts';
-import { writePrivateFile } from './private-file.ts';
+import { writePrivateFile } from '../private-file.ts';
 
 /** A server certificate with its key, and the authority that clients trust. All PEM. */
 export type ServerIdentity = { readonly caCertificate: string; readonly certificate: string; readonly key: string };
