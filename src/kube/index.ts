@@ -2,7 +2,7 @@ export type { Change } from './cache/changes.ts';
 export { type Handler, Informer, type InformerOptions } from './cache/informer.ts';
 export { InformerCache, type InformerRequest } from './cache/informer-cache.ts';
 export type { Indexer, Store } from './cache/store.ts';
-export { ApiError, ConnectionError, isAlreadyExists, isConflict, isExpired, isNotFound } from './client/api-error.ts';
+export { ApiError, ConnectionError, isAlreadyExists, isConflict, isExpired, isNotFound, WriteRefused } from './client/api-error.ts';
 export {
   KubeClient,
   type KubeClientOptions,
@@ -52,8 +52,10 @@ export { KubeMetrics } from './metrics.ts';
 export { type Condition, findCondition, isConditionTrue, setCondition } from './runtime/conditions.ts';
 export { Controller, type ControllerOptions, type Reconcile, type ReconcileContext } from './runtime/controller.ts';
 export { EventRecorder, type EventRecorderOptions } from './runtime/event-recorder.ts';
+export { LeaderElection, type LeaderElectionOptions, LeadershipLost } from './runtime/leader-election.ts';
+export { type LeaseStore, leaseStore } from './runtime/leader-election-lease.ts';
 export { Manager, type ManagerOptions, type Runnable } from './runtime/manager.ts';
-export type { ControllerMetrics, ControllerObserver, QueueObserver } from './runtime/observers.ts';
+export type { ControllerMetrics, ControllerObserver, LeaderElectionMetrics, QueueObserver } from './runtime/observers.ts';
 export {
   and,
   annotationsChanged,

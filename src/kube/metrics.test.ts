@@ -18,6 +18,7 @@ test('speaks the names of controller-runtime and client-go', async () => {
     'controller_runtime_reconcile_timeouts_total',
     'controller_runtime_reconcile_total',
     'controller_runtime_terminal_reconcile_errors_total',
+    'leader_election_master_status',
     'rest_client_requests_total',
     'workqueue_adds_total',
     'workqueue_depth',

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from '../core/clock.ts';
 import type { ResponseObserver } from './client/transport.ts';
-import type { ControllerMetrics, ControllerObserver, QueueObserver } from './runtime/observers.ts';
+import type { ControllerMetrics, ControllerObserver, LeaderElectionMetrics, QueueObserver } from './runtime/observers.ts';
 
 // controller-runtime's buckets, so that its dashboards and alerts fit.
 const reconcileBuckets = [
@@ -14,7 +14,7 @@ const results = ['success', 'error', 'requeue', 'requeue_after'] as const;
 type InWork = { readonly startTimes: Iterable<number> };
 
 /** The kernel's metrics under the names of controller-runtime and client-go, on a registry of the caller's. One for each registry. */
-export class KubeMetrics implements ControllerMetrics {
+export class KubeMetrics implements ControllerMetrics, LeaderElectionMetrics {
   /** Give this to a KubeClient as `onResponse`. */
   readonly onResponse: ResponseObserver;
   private readonly reconciles: Counter<'controller' | 'result'>;
@@ -30,6 +30,7 @@ export class KubeMetrics implements ControllerMetrics {
   private readonly queueDurations: Histogram<'name' | 'controller'>;
   private readonly workDurations: Histogram<'name' | 'controller'>;
   private readonly retries: Counter<'name' | 'controller'>;
+  private readonly master: Gauge<'name'>;
   private readonly queues = new Map<string, { readonly queue: InWork; readonly clock: Clock }>();
 
   constructor(registry: Registry) {
@@ -96,6 +97,12 @@ export class KubeMetrics implements ControllerMetrics {
       registers,
       max,
     );
+    this.master = new Gauge({
+      name: 'leader_election_master_status',
+      help: 'Whether this process leads: 1, or 0 while it stands by.',
+      labelNames: ['name'],
+      registers,
+    });
     const responses = new Counter({
       name: 'rest_client_requests_total',
       help: 'Requests to the API server by status code, method and host.',
@@ -149,6 +156,12 @@ export class KubeMetrics implements ControllerMetrics {
   /** Measures the work in progress of a controller's queue at every scrape. */
   watchQueue(name: string, queue: InWork, clock: Clock): void {
     this.queues.set(name, { queue, clock });
+  }
+
+  /** The observer for the election of a lease's leader. */
+  leaderElection(name: string): (leading: boolean) => void {
+    this.master.set({ name }, 0);
+    return (leading) => this.master.set({ name }, leading ? 1 : 0);
   }
 
   private measureWorkInProgress(name: string, help: string, registers: Registry[], reduce: (seconds: readonly number[]) => number): void {

@@ -31,6 +31,9 @@ export class ConnectionError extends Error {
   }
 }
 
+/** This process may not write now, so nothing was sent. */
+export class WriteRefused extends Error {}
+
 export function isNotFound(error: unknown): error is ApiError {
   return error instanceof ApiError && error.code === 404;
 }

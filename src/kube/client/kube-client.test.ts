@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeClock } from '../../core/fake-clock.ts';
 import { FakeApiServer, type SeenRequest, sendJson, sendStatus } from '../testing/api-server.fake.ts';
 import { eventually } from '../testing/eventually.fake.ts';
-import { ApiError, ConnectionError, isAlreadyExists, isConflict, isExpired, isNotFound } from './api-error.ts';
+import { ApiError, ConnectionError, isAlreadyExists, isConflict, isExpired, isNotFound, WriteRefused } from './api-error.ts';
 import { KubeClient } from './kube-client.ts';
 import { type ConfigMap, configMaps, nodes } from './resources.ts';
 
@@ -258,4 +258,19 @@ test('reads and writes the scale subresource', async () => {
   server.put('configmaps', configMap('a'));
   await client.updateScale(configMaps, ref, { ...read, spec: { replicas: 3 } });
   expect(last()).toMatchObject({ method: 'PUT', path: '/api/v1/namespaces/default/configmaps/a/scale', body: { spec: { replicas: 3 } } });
+});
+
+test('sends no write that is refused before it', async () => {
+  const guarded = KubeClient.fromServer(
+    { url: server.url },
+    {
+      beforeWrite: () => {
+        throw new WriteRefused('not now');
+      },
+    },
+  );
+  await expect(guarded.create(configMaps, configMap('a'))).rejects.toThrow(WriteRefused);
+  expect((await guarded.list(configMaps)).items).toEqual([]);
+  expect(server.requests.map(({ method }) => method)).toEqual(['GET']);
+  await guarded.close();
 });

@@ -26,6 +26,8 @@ export type KubeClientOptions = {
   readonly clock?: Clock | undefined;
   /** For metrics: told about every answer. */
   readonly onResponse?: ResponseObserver | undefined;
+  /** Called before every try of a request that is no GET; throws a WriteRefused when it must not be sent. For LeaderElection.assertLeading. */
+  readonly beforeWrite?: (() => void) | undefined;
 };
 
 /** Where the API server is and who we are: what `fromServer` needs when there is no kubeconfig. */
@@ -67,6 +69,7 @@ export class KubeClient {
       userAgent: options.userAgent ?? `${this.fieldManager} (node/${process.versions.node})`,
       clock: this.clock,
       onResponse: options.onResponse,
+      beforeWrite: options.beforeWrite,
     });
   }
 

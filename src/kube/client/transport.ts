@@ -1,7 +1,7 @@
 import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from 'undici';
 import type { Clock } from '../../core/clock.ts';
 import { isJsonObject } from '../../core/json.ts';
-import { ApiError, ConnectionError } from './api-error.ts';
+import { ApiError, ConnectionError, WriteRefused } from './api-error.ts';
 import type { CredentialSource, TlsMaterial } from './credentials.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
@@ -15,6 +15,8 @@ export type TransportOptions = {
   readonly userAgent: string;
   readonly clock: Clock;
   readonly onResponse?: ResponseObserver | undefined;
+  /** Throws a WriteRefused when nothing may be written now. */
+  readonly beforeWrite?: (() => void) | undefined;
 };
 
 export type HttpRequest = {
@@ -83,12 +85,13 @@ export class Transport {
   }
 
   private async once(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
-    const { credentials, userAgent, onResponse } = this.options;
+    const { credentials, userAgent, onResponse, beforeWrite } = this.options;
     const { method } = request;
     let code = '<error>';
     try {
       const { headers, tls } = await credentials.get();
       signal.throwIfAborted();
+      if (method !== 'GET') beforeWrite?.();
       const response = await this.dispatcher(tls).request({
         origin: this.origin,
         path: this.basePath + request.path,
@@ -164,7 +167,7 @@ export function connectionError(
   origin: string,
   signal: AbortSignal,
 ): unknown {
-  if (error instanceof ApiError || error instanceof ConnectionError) return error;
+  if (error instanceof ApiError || error instanceof ConnectionError || error instanceof WriteRefused) return error;
   if (signal.aborted) return signal.reason;
   const detail = error instanceof Error ? error.message || ('code' in error ? String(error.code) : error.name) : String(error);
   return new ConnectionError(`${request.method} ${origin}${request.path.split('?')[0]}: ${detail}`, { cause: error });

@@ -6,6 +6,7 @@ import { ApiError } from '../client/api-error.ts';
 import { KubeMetrics } from '../metrics.ts';
 import { eventually } from '../testing/eventually.fake.ts';
 import { Controller, type ControllerOptions, type Reconcile } from './controller.ts';
+import { LeadershipLost } from './leader-election.ts';
 import { ExponentialBackoff } from './rate-limiter.ts';
 import { done, requeueAfter, TerminalError } from './result.ts';
 import { WorkQueue } from './work-queue.ts';
@@ -185,4 +186,15 @@ test('waits for its sources, and ends them', async () => {
 
 test('refuses a concurrency that is none', () => {
   expect(() => new Controller({ name: 'x', reconcile: async () => done(), sources: [], concurrency: 0 })).toThrow(RangeError);
+});
+
+test('lost leadership leaves runs no grace', async () => {
+  const { controller, stop, running, metric } = controllerOf(
+    (_key, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  );
+  controller.queue.add('a');
+  await eventually(async () => expect(await metric('controller_runtime_active_workers')).toBe(1));
+  stop.abort(new LeadershipLost('gone'));
+  await running; // the clock stands still
+  expect(await metric('controller_runtime_reconcile_errors_total')).toBe(0);
 });

@@ -4,6 +4,7 @@ import { type Logger, silentLogger } from '../../core/logger.ts';
 import { aborted } from '../abort.ts';
 import { isConflict } from '../client/api-error.ts';
 import { parseKey } from '../client/types.ts';
+import { LeadershipLost } from './leader-election.ts';
 import type { ControllerMetrics, ControllerObserver } from './observers.ts';
 import { type Outcome, outcomeOfError, outcomeOfResult, type Result } from './result.ts';
 import type { Source } from './sources.ts';
@@ -59,12 +60,15 @@ export class Controller {
 
   /**
    * Waits for the sources, works until `signal` aborts, and resolves when the last run has ended.
+   * Runs have their grace, but for lost leadership: another may act soon.
    * The informers behind the sources must run. A controller starts once.
    */
   async start(signal: AbortSignal): Promise<void> {
     const { sources, concurrency = 1 } = this.options;
     const stops = sources.map((source) => source.start((key) => this.queue.add(key)));
     const hardStop = new AbortController();
+    const stopIfLost = () => signal.reason instanceof LeadershipLost && hardStop.abort(signal.reason);
+    signal.addEventListener('abort', stopIfLost, { once: true });
     try {
       await Promise.all(sources.map((source) => source.synced(signal)));
       this.logger.debug({ concurrency }, 'controller started');
@@ -74,6 +78,7 @@ export class Controller {
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
+      signal.removeEventListener('abort', stopIfLost);
       for (const stop of stops) stop();
       this.queue.shutDown();
     }

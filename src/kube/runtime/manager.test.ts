@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { FakeClock } from '../../core/fake-clock.ts';
 import { eventually } from '../testing/eventually.fake.ts';
+import { LeadershipLost } from './leader-election.ts';
 import { Manager, type Runnable } from './manager.ts';
 
 /** Parts that write down when they start and end. */
@@ -121,4 +122,46 @@ test('runs once, and takes no late parts', async () => {
   await expect(manager.run(stop.signal)).rejects.toThrow('started already');
   stop.abort();
   await running;
+});
+
+test('with a leader election controllers run while it leads; the rest runs, and is ready, on standbys too', async () => {
+  const { lines, part } = diary();
+  const elected = Promise.withResolvers<void>();
+  const manager = new Manager({
+    leaderElection: {
+      async lead(work, signal) {
+        await elected.promise;
+        await work(signal);
+        lines.push('lease released');
+      },
+    },
+  });
+  const stop = new AbortController();
+  const controller = part('controller');
+  manager.addController({ name: controller.name, start: (signal) => controller.run(signal) });
+  manager.addRunnable(part('runnable'));
+  const running = manager.run(stop.signal);
+  await eventually(() => manager.ready);
+  expect(lines).toEqual(['runnable starts']);
+  elected.resolve();
+  await eventually(() => lines.includes('controller starts'));
+  stop.abort();
+  await running;
+  expect(lines).toEqual(['runnable starts', 'controller starts', 'controller ends', 'lease released', 'runnable ends']);
+});
+
+test('lost leadership ends the whole', async () => {
+  const { lines, part } = diary();
+  const manager = new Manager({
+    leaderElection: {
+      async lead(work) {
+        await work(AbortSignal.abort(new LeadershipLost('gone')));
+        throw new LeadershipLost('gone');
+      },
+    },
+  });
+  manager.addServer(part('server'));
+  manager.addController({ name: 'controller', start: async () => {} });
+  await expect(manager.run(new AbortController().signal)).rejects.toMatchObject({ cause: new LeadershipLost('gone') });
+  expect(lines).toEqual(['server starts', 'server ends']);
 });

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { type Logger, silentLogger } from '../../core/logger.ts';
 import { aborted } from '../abort.ts';
+import type { LeaderElection } from './leader-election.ts';
 
 /** A part of a program that runs until its signal aborts. */
 export type Runnable = {
@@ -17,6 +18,8 @@ export type ManagerOptions = {
   readonly graceMs?: number | undefined;
   /** How long a stage may take to be ready; 2 min unless told. */
   readonly readyTimeoutMs?: number | undefined;
+  /** Controllers run while it leads; everything else, and readiness, does not wait for it. */
+  readonly leaderElection?: Pick<LeaderElection, 'lead'> | undefined;
 };
 
 const stages = ['servers', 'caches', 'runnables', 'controllers'] as const;
@@ -27,6 +30,7 @@ type Running = { readonly stage: Stage; readonly stop: AbortController; readonly
 /**
  * Starts the parts of a program in order - servers, caches, other runnables, controllers - each stage when the one before
  * is ready, and stops them in reverse: whoever needs a cache is gone before the cache is.
+ * With a leader election controllers wait for their turn to lead; a standby is ready without them, its caches warm.
  */
 export class Manager {
   private readonly parts: Record<Stage, Runnable[]> = { servers: [], caches: [], runnables: [], controllers: [] };
@@ -34,6 +38,7 @@ export class Manager {
   private readonly clock: Clock;
   private readonly graceMs: number;
   private readonly readyTimeoutMs: number;
+  private readonly leaderElection: ManagerOptions['leaderElection'];
   private isReady = false;
   private started = false;
 
@@ -42,6 +47,7 @@ export class Manager {
     this.clock = options.clock ?? systemClock;
     this.graceMs = options.graceMs ?? 30_000;
     this.readyTimeoutMs = options.readyTimeoutMs ?? 120_000;
+    this.leaderElection = options.leaderElection;
   }
 
   /** Metrics and health listeners: up first, down last. */
@@ -100,16 +106,26 @@ export class Manager {
 
   private launch(stage: Stage, stopping: AbortSignal, failed: AbortController): Running {
     const stop = new AbortController();
-    const ended = this.parts[stage].map(async (part) => {
-      try {
-        await part.run(stop.signal);
-        if (!stopping.aborted) failed.abort(new Error(`"${part.name}" ended by itself`));
-      } catch (error) {
-        if (stop.signal.aborted) this.logger.warn({ err: error, part: part.name }, 'a part failed while it stopped');
-        else failed.abort(new Error(`"${part.name}" failed`, { cause: error }));
-      }
-    });
-    return { stage, stop, ended: Promise.all(ended) };
+    const { leaderElection } = this;
+    const runAll = async (parts: readonly Runnable[], until: AbortSignal) => {
+      await Promise.all(parts.map((part) => this.runPart(part, until, stopping, failed)));
+    };
+    const led: Runnable | undefined = leaderElection && {
+      name: 'leader-election',
+      run: (until) => leaderElection.lead((leading) => runAll(this.parts[stage], leading), until),
+    };
+    return { stage, stop, ended: runAll(stage === 'controllers' && led ? [led] : this.parts[stage], stop.signal) };
+  }
+
+  /** Never rejects: a failure aborts `failed`. */
+  private async runPart(part: Runnable, until: AbortSignal, stopping: AbortSignal, failed: AbortController): Promise<void> {
+    try {
+      await part.run(until);
+      if (!stopping.aborted && !until.aborted) failed.abort(new Error(`"${part.name}" ended by itself`));
+    } catch (error) {
+      if (until.aborted) this.logger.warn({ err: error, part: part.name }, 'a part failed while it stopped');
+      else failed.abort(new Error(`"${part.name}" failed`, { cause: error }));
+    }
   }
 
   private async untilReady(stage: Stage, stopping: AbortSignal): Promise<void> {

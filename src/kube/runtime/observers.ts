@@ -24,3 +24,6 @@ export type ControllerMetrics = {
   /** `startTimes`: since when each key in work is worked on, in milliseconds since the epoch. */
   watchQueue(name: string, queue: { readonly startTimes: Iterable<number> }, clock: Clock): void;
 };
+
+/** Makes the observer of an election by the name of its lease: told whether this process leads. */
+export type LeaderElectionMetrics = { leaderElection(name: string): (leading: boolean) => void };
