@@ -1,9 +1,20 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { modelDeploymentController } from '../../../controllers/modeldeployment/controller.ts';
 import { systemClock } from '../../core/clock.ts';
 import { createLogger } from '../../core/logger.ts';
-import { EventRecorder, InformerCache, KubeClient, KubeMetrics, loadKubeConfig, Manager } from '../../kube/index.ts';
+import {
+  EventRecorder,
+  InformerCache,
+  KubeClient,
+  KubeMetrics,
+  LeaderElection,
+  LeadershipLost,
+  leaseStore,
+  loadKubeConfig,
+  Manager,
+} from '../../kube/index.ts';
 import { operationsServer } from '../operations-server.ts';
 import { portNumber } from '../options.ts';
 import { onStopSignal } from '../stop-signal.ts';
@@ -16,7 +27,13 @@ type Options = {
   readonly port: number;
   readonly kubeconfig?: string;
   readonly context?: string;
+  /** Undefined when neither flag is given: then the place decides. */
+  readonly leaderElect?: boolean;
+  readonly leaderElectionNamespace?: string;
 };
+
+const leaseName = 'modelfleet-controller';
+const podNamespaceFile = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
 
 /** `modelfleet controller`: turns ModelDeployments into worker pods, until SIGTERM or SIGINT. */
 export function controllerCommand(): Command {
@@ -29,6 +46,9 @@ export function controllerCommand(): Command {
     .option('--port <number>', 'port of /metrics, /healthz and /readyz', portNumber, 8081)
     .option('--kubeconfig <file>', 'kubeconfig; else KUBECONFIG, the pod’s service account or ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
+    .option('--leader-elect', 'reconcile only while holding the lease; the default in a pod')
+    .option('--no-leader-elect', 'reconcile without a lease; the default elsewhere')
+    .option('--leader-election-namespace <name>', `namespace of the lease ${leaseName}; the pod’s own unless given`)
     .action(run);
 }
 
@@ -40,16 +60,39 @@ async function run(options: Options): Promise<void> {
   const metrics = new KubeMetrics(registry);
 
   const config = await loadKubeConfig({ path: options.kubeconfig, context: options.context });
-  const client = KubeClient.fromKubeConfig(config, { fieldManager: 'modelfleet-controller', onResponse: metrics.onResponse });
+  const connect = (beforeWrite?: () => void) =>
+    KubeClient.fromKubeConfig(config, { fieldManager: 'modelfleet-controller', onResponse: metrics.onResponse, beforeWrite });
+  // The lease has a connection of its own: a busy controller must not hold up its renewals.
+  const namespace = leaderElectionNamespace(options);
+  const electionClient = namespace === undefined ? undefined : connect();
+  const leaderElection =
+    namespace !== undefined && electionClient
+      ? new LeaderElection({ lease: leaseStore(electionClient, { namespace, name: leaseName }), logger, metrics })
+      : undefined;
+  const client = connect(leaderElection && (() => leaderElection.assertLeading()));
   try {
     const cache = new InformerCache(client, { logger });
     const events = new EventRecorder({ client, component: 'modelfleet-controller', logger });
-    const manager = new Manager({ logger });
+    const manager = new Manager({ logger, leaderElection });
     manager.addServer(operationsServer({ host: options.host, port: options.port, registry, ready: () => manager.ready }));
     manager.addCache(cache);
     manager.addController(modelDeploymentController({ ...options, client, cache, events, metrics, clock: systemClock, logger }));
     await manager.run(stop);
+  } catch (error) {
+    if (!(error instanceof Error && error.cause instanceof LeadershipLost)) throw error;
+    // Not exitCode: work that did not hear of it must not keep the process.
+    logger.fatal({ err: error.cause }, 'leadership lost');
+    process.exit(1);
   } finally {
-    await client.close();
+    await Promise.all([client.close(), electionClient?.close()]);
   }
+}
+
+/** Where the lease is; undefined when there is no election. */
+function leaderElectionNamespace({ leaderElect, leaderElectionNamespace: given }: Options): string | undefined {
+  const inPod = existsSync(podNamespaceFile);
+  if (!(leaderElect ?? inPod)) return undefined;
+  if (given !== undefined) return given;
+  if (!inPod) throw new Error('Leader election outside of a pod needs to know where: give --leader-election-namespace.');
+  return readFileSync(podNamespaceFile, 'utf8').trim();
 }
