@@ -5,14 +5,16 @@ import { FakeClock } from '../../core/fake-clock.ts';
 import { FakeLease } from '../testing/lease-store.fake.ts';
 import { LeaderElection, LeadershipLost } from './leader-election.ts';
 
-type Stall = { readonly at: number; readonly ms: number };
+type Period = { readonly at: number; readonly ms: number };
 type Candidate = {
   readonly skewMs: number;
   /** Its seconds in a true second. */
   readonly rate: number;
   readonly startsAt: number;
   readonly stopsAt: number;
-  readonly stalls: readonly Stall[];
+  readonly stalls: readonly Period[];
+  /** When nothing that it sends arrives. */
+  readonly outages: readonly Period[];
   /** What becomes of its requests, in turn. */
   readonly line: readonly ('ok' | 'refused' | 'lost' | 'slow' | 'slow answer')[];
 };
@@ -20,22 +22,25 @@ type Act = { readonly by: number; readonly at: number };
 
 const durationMs = 90_000;
 
-const stall = fc.record({ at: fc.integer({ min: 0, max: durationMs }), ms: fc.integer({ min: 500, max: 25_000 }) });
+const period = fc.record({ at: fc.integer({ min: 0, max: durationMs }), ms: fc.integer({ min: 500, max: 25_000 }) });
 const candidate: fc.Arbitrary<Candidate> = fc.record({
   skewMs: fc.integer({ min: -1e9, max: 1e9 }),
   rate: fc.double({ min: 0.9, max: 1.1, noNaN: true }),
   startsAt: fc.integer({ min: 0, max: 20_000 }),
   stopsAt: fc.integer({ min: 20_000, max: 2 * durationMs }),
-  stalls: fc.array(stall, { maxLength: 3 }),
+  stalls: fc.array(period, { maxLength: 3 }),
+  outages: fc.array(period, { maxLength: 3 }),
   line: fc.array(fc.constantFrom('ok', 'ok', 'ok', 'refused', 'lost', 'slow', 'slow answer'), { minLength: 1, maxLength: 12 }),
 });
+
+const during = (periods: readonly Period[], now: number) => periods.filter(({ at, ms }) => at <= now && now < at + ms);
 
 /** Sleeps that do not end while the candidate's event loop stands still. */
 function clockOf({ skewMs, rate, stalls }: Candidate, truth: FakeClock, start: number): Clock {
   const awake = async (signal?: AbortSignal): Promise<void> => {
     for (;;) {
       const now = truth.now() - start;
-      const until = Math.max(...stalls.filter(({ at, ms }) => at <= now && now < at + ms).map(({ at, ms }) => at + ms), now);
+      const until = Math.max(...during(stalls, now).map(({ at, ms }) => at + ms), now);
       if (until === now) return;
       await truth.sleep(until - now, signal);
     }
@@ -62,7 +67,7 @@ async function run(candidates: readonly Candidate[]): Promise<readonly Act[]> {
     const line = {
       async sent() {
         fate = which.line[turn++ % which.line.length] ?? 'ok';
-        if (fate === 'refused') throw new Error('503');
+        if (fate === 'refused' || during(which.outages, truth.now() - start).length > 0) throw new Error('503');
         await clock.sleep(fate === 'slow' ? 4_000 : 20);
       },
       async answered() {
@@ -109,7 +114,7 @@ test('no two candidates ever act as leaders at the same time', { timeout: 60_000
       expect(order).toEqual([...new Set(order)]);
       handovers += Math.max(0, order.length - 1);
     }),
-    { numRuns: 40 },
+    { numRuns: 200 },
   );
   expect(handovers).toBeGreaterThan(10);
 });
