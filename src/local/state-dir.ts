@@ -1,5 +1,6 @@
 import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { z } from 'zod';
 import { writePrivateFile } from './private-file.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 
@@ -7,7 +8,8 @@ const markerName = 'modelfleet-state';
 const lockName = 'lock';
 
 /** What scripts need to use a running local mode; written to `connection.json` with mode 0600. */
-export type Connection = { readonly gateway: string; readonly apiKey: string; readonly kubeconfig: string };
+export type Connection = z.infer<typeof connection>;
+const connection = z.object({ gateway: z.string(), apiKey: z.string(), kubeconfig: z.string() }).readonly();
 
 /** The folder that holds all of local mode's state. One process owns it at a time. */
 export class StateDir {
@@ -48,14 +50,14 @@ export class StateDir {
 
   async readConnection(): Promise<Connection | undefined> {
     try {
-      return JSON.parse(await readFile(this.file('connection.json'), 'utf8')) as Connection;
+      return connection.parse(JSON.parse(await readFile(this.file('connection.json'), 'utf8')));
     } catch {
       return undefined; // absent or from an interrupted write: it is written anew
     }
   }
 
-  async writeConnection(connection: Connection): Promise<void> {
-    await writePrivateFile(this.file('connection.json'), `${JSON.stringify(connection, null, 2)}\n`);
+  async writeConnection(value: Connection): Promise<void> {
+    await writePrivateFile(this.file('connection.json'), `${JSON.stringify(value, null, 2)}\n`);
   }
 
   async close(): Promise<void> {

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { freePort } from '../../test/fakes/free-port.ts';
 import { describeError } from '../core/failure.ts';
 import { type PulledModel, pullModel } from './artifacts/pull/pull.ts';
 
@@ -19,14 +19,6 @@ const model: PulledModel | undefined = await pullModel('smollm2').catch((error: 
 if (!model && process.env.CI) throw new Error(`SmolLM2 cannot be pulled: ${unavailable}`);
 
 type Running = { readonly child: ChildProcess; readonly url: string; readonly management: string; readonly openai: OpenAI };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address ? address.port : 0;
-}
 
 async function start(flags: readonly string[] = []): Promise<Running> {
   const [port, management] = [await freePort(), await freePort()];

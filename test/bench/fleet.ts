@@ -1,4 +1,3 @@
-import { createServer } from 'node:net';
 import { customResourceDefinitions } from '../../src/api/crd/definitions.ts';
 import type { ModelDeployment } from '../../src/api/model-deployment.ts';
 import { annotations, labels, modelDeploymentResource, tenantResource } from '../../src/api/resources.ts';
@@ -34,15 +33,4 @@ export async function publishModel(client: KubeClient, name: string, origin: str
   const status = { phase: 'Running', podIP: hostname, conditions: [{ type: 'Ready', status: 'True' }] };
   await client.update(pods, { ...pod, status }, { subresource: 'status' });
   return key;
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject).listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }

@@ -10,7 +10,7 @@ import { InformerCache, KubeClient, loadKubeConfig, pods, resourceType } from '.
 import { applyManifest, readManifests } from '../../src/local/manifests.ts';
 import type { Connection } from '../../src/local/state-dir.ts';
 import { pullModel } from '../../src/worker/artifacts/pull/pull.ts';
-import { freePort } from './fleet.ts';
+import { freePort } from '../fakes/free-port.ts';
 import { startCommand } from './processes.ts';
 import { printReport, round } from './report.ts';
 

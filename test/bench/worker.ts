@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { modelCacheDir } from '../../src/worker/artifacts/pull/cache-dir.ts';
 import { findModel } from '../../src/worker/artifacts/pull/catalogue.ts';
 import { pullModel } from '../../src/worker/artifacts/pull/pull.ts';
-import { freePort } from './fleet.ts';
+import { freePort } from '../fakes/free-port.ts';
 import { cpuMicros, startCommand } from './processes.ts';
 import { printReport, quantile, round } from './report.ts';
 

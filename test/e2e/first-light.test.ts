@@ -1,9 +1,11 @@
+import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { agentStatus } from '../../src/core/agent-contract.ts';
+import { startModelfleet } from '../fakes/command.ts';
 import { startKubectl } from '../fakes/kubectl.ts';
 import { allGone, LocalMode, smollm2 } from '../fakes/local-mode.ts';
 
@@ -85,6 +87,16 @@ test('errors come in the shape that OpenAI clients know', async () => {
   });
   expect(malformed.status).toBe(400);
   expect(await malformed.json()).toMatchObject({ error: { type: 'invalid_request_error', code: 'malformed_json' } });
+});
+
+test('a new key of another tenant acts at once, and its removal too', async () => {
+  const made = startModelfleet('keys', 'create', 'team-a', '--kubeconfig', local.kubeconfig);
+  await once(made.child, 'close');
+  const { gateway } = await local.connection();
+  const asked = async () => (await fetch(`${gateway}/models`, { headers: { authorization: `Bearer ${made.output().trim()}` } })).status;
+  await expect.poll(asked).toBe(200);
+  await local.kubectl('delete', 'tenant', 'team-a');
+  await expect.poll(asked).toBe(401);
 });
 
 test('kubectl scale gives a second replica, and both serve', { timeout: 90_000 }, async () => {

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { expect } from 'vitest';
 import { isAlive, type ProcessIdentity } from '../../src/local/process-identity.ts';
 import type { Connection } from '../../src/local/state-dir.ts';
+import { freePort } from './free-port.ts';
 import { kubectl } from './kubectl.ts';
 
 const main = join(import.meta.dirname, '../../src/cli/main.ts');
@@ -115,15 +115,4 @@ export class LocalMode implements AsyncDisposable {
 /** Resolves once none of the processes lives. */
 export async function allGone(processes: readonly ProcessIdentity[]): Promise<void> {
   await expect.poll(async () => (await Promise.all(processes.map(isAlive))).includes(true), { timeout: 15_000 }).toBe(false);
-}
-
-/** A port that was free a moment ago. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject).listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }

@@ -1,13 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type RunningCommand, startModelfleet, writeTestKubeconfig } from '../../../test/fakes/command.ts';
 import { FakeApiServer } from '../../kube/testing/api-server.fake.ts';
 import { eventually } from '../../kube/testing/eventually.fake.ts';
 
 let directory: string;
+let kubeconfig: string;
 let api: FakeApiServer;
 let children: ChildProcess[];
 
@@ -15,15 +17,7 @@ beforeEach(async () => {
   children = [];
   directory = await mkdtemp(join(tmpdir(), 'controller-command-'));
   api = await FakeApiServer.start();
-  const kubeconfig = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'c',
-    contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
-    clusters: [{ name: 'c', cluster: { server: api.url } }],
-    users: [{ name: 'u', user: { token: 't' } }],
-  };
-  await writeFile(join(directory, 'kubeconfig'), JSON.stringify(kubeconfig));
+  kubeconfig = await writeTestKubeconfig(directory, api.url);
 });
 
 afterEach(async () => {
@@ -32,21 +26,11 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-function start(...flags: string[]): { child: ChildProcess; output: () => string } {
-  const module = new URL('./controller.ts', import.meta.url).href;
-  const script = `(await import(${JSON.stringify(module)})).controllerCommand().parseAsync(process.argv.slice(1), { from: 'user' })`;
-  const own = ['--kubeconfig', join(directory, 'kubeconfig'), '--host', '127.0.0.1', '--port', '0', '--worker-image', 'worker'];
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script, '--', ...own, ...flags], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  children.push(child);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (text) => {
-      output += text;
-    });
-  }
-  return { child, output: () => output };
+function start(...flags: string[]): RunningCommand {
+  const own = ['--kubeconfig', kubeconfig, '--host', '127.0.0.1', '--port', '0', '--worker-image', 'worker'];
+  const command = startModelfleet('controller', ...own, ...flags);
+  children.push(command.child);
+  return command;
 }
 
 test('holds the lease while it runs, and gives it back at SIGTERM', async () => {

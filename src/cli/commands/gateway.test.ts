@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type RunningCommand, startModelfleet, writeTestKubeconfig } from '../../../test/fakes/command.ts';
 import { type MockWorker, startMockWorker, streamedAnswer } from '../../../test/fakes/mock-worker.ts';
 import { hashApiKey } from '../../core/api-keys.ts';
 import { FakeApiServer } from '../../kube/testing/api-server.fake.ts';
@@ -11,6 +12,7 @@ import { eventually } from '../../kube/testing/eventually.fake.ts';
 
 const apiVersion = 'modelfleet.dev/v1alpha1';
 let directory: string;
+let kubeconfig: string;
 let api: FakeApiServer;
 let worker: MockWorker;
 let children: ChildProcess[];
@@ -36,15 +38,7 @@ beforeEach(async () => {
   api.put('tenants', tenant);
   api.put('modeldeployments', deployment);
   api.put('pods', pod);
-  const kubeconfig = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'c',
-    contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
-    clusters: [{ name: 'c', cluster: { server: api.url } }],
-    users: [{ name: 'u', user: { token: 't' } }],
-  };
-  await writeFile(join(directory, 'kubeconfig'), JSON.stringify(kubeconfig));
+  kubeconfig = await writeTestKubeconfig(directory, api.url);
 });
 
 afterEach(async () => {
@@ -55,25 +49,15 @@ afterEach(async () => {
 });
 
 /** Runs the command in a process of its own; `url` resolves when it says where it listens. */
-function start(...flags: string[]): { child: ChildProcess; output: () => string; url: () => Promise<string> } {
-  const module = new URL('./gateway.ts', import.meta.url).href;
-  const script = `(await import(${JSON.stringify(module)})).gatewayCommand().parseAsync(process.argv.slice(1), { from: 'user' })`;
-  const own = ['--kubeconfig', join(directory, 'kubeconfig'), '--host', '127.0.0.1', '--metrics-port', '0'];
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script, '--', ...own, ...flags], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  children.push(child);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (text) => {
-      output += text;
-    });
-  }
+function start(...flags: string[]): RunningCommand & { url: () => Promise<string> } {
+  const own = ['--kubeconfig', kubeconfig, '--host', '127.0.0.1', '--metrics-port', '0'];
+  const command = startModelfleet('gateway', ...own, ...flags);
+  children.push(command.child);
   const url = async () => {
-    await eventually(() => output.includes('"url"'), 30_000);
-    return /"url":"([^"]+)"/.exec(output)?.[1] ?? '';
+    await eventually(() => command.output().includes('"url"'), 30_000);
+    return /"url":"([^"]+)"/.exec(command.output())?.[1] ?? '';
   };
-  return { child, output: () => output, url };
+  return { ...command, url };
 }
 
 test('serves the cluster of the kubeconfig, and at SIGTERM ends with its last stream', async () => {

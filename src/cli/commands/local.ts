@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { z } from 'zod';
 import { modelDeploymentResource } from '../../api/resources.ts';
 import { createLogger } from '../../core/logger.ts';
 import { type Local, startLocal } from '../../local/local.ts';
@@ -19,6 +20,8 @@ import { aborted, onStopSignal } from '../stop-signal.ts';
 /** Where containers see the model cache. */
 const modelsPath = '/models';
 const fieldManager = 'modelfleet-local-apply';
+
+const withSource = z.object({ spec: z.object({ model: z.object({ source: z.string() }) }) });
 
 type Options = {
   readonly apply: readonly string[];
@@ -96,8 +99,8 @@ async function bringUp(local: Local, manifests: readonly Manifest[], signal: Abo
 /** Pulls a model of the catalogue that the cache lacks; refuses a file that is nowhere. */
 async function ensureModel(manifest: Manifest, view: ProgressView, signal: AbortSignal): Promise<void> {
   if (manifest.kind !== modelDeploymentResource.kind) return;
-  const source = (manifest.spec as { model?: { source?: unknown } } | undefined)?.model?.source;
-  if (typeof source !== 'string' || !source.startsWith('file://')) return;
+  const source = withSource.safeParse(manifest).data?.spec.model.source;
+  if (!source?.startsWith('file://')) return;
   const path = source.slice('file://'.length);
   const inCache = path.startsWith(`${modelsPath}/`) ? path.slice(modelsPath.length + 1) : undefined;
   const known = catalogue.find(({ file }) => file === inCache);

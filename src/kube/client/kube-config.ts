@@ -55,7 +55,7 @@ async function loadFile(config: KubeConfig, file: string): Promise<void> {
     config.makePathsAbsolute(dirname(resolve(file)));
     config.users = withTokenFiles(config.users, parse(text), dirname(resolve(file)));
   } catch (error) {
-    throw new Error(`cannot read the kubeconfig ${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`cannot read the kubeconfig ${file}: ${error instanceof Error ? error.message : String(error)}.`, { cause: error });
   }
 }
 
