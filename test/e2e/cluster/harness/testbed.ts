@@ -1,0 +1,150 @@
+import { once } from 'node:events';
+import { startModelfleet } from '../../../fakes/command.ts';
+import { testbedImage } from './images.ts';
+import { apply, kube, kubeconfig, read } from './kube.ts';
+import { gatewayUrl } from './release.ts';
+
+const restricted = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } };
+
+type Program = {
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Name of a claim that is mounted at /data. */
+  readonly claim?: string;
+  readonly port?: number;
+};
+
+function pod(namespace: string, name: string, program: Program): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace, labels: { app: name } },
+    spec: {
+      restartPolicy: 'Never',
+      terminationGracePeriodSeconds: 30,
+      automountServiceAccountToken: false,
+      securityContext: { runAsNonRoot: true, runAsUser: 65_532, fsGroup: 65_532, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        {
+          name: 'testbed',
+          image: testbedImage,
+          imagePullPolicy: 'IfNotPresent',
+          args: program.args,
+          env: Object.entries(program.env ?? {}).map(([key, value]) => ({ name: key, value })),
+          securityContext: restricted,
+          ...(program.claim !== undefined && { volumeMounts: [{ name: 'data', mountPath: '/data' }] }),
+          ...(program.port !== undefined && { readinessProbe: { httpGet: { path: '/requests', port: program.port }, periodSeconds: 1 } }),
+        },
+      ],
+      ...(program.claim !== undefined && { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: program.claim } }] }),
+    },
+  };
+}
+
+/** A pod that serves the model file over HTTP, this slow at most; answers its URL within the cluster. */
+export async function serveModelFile(namespace: string, bytesPerSecond: number): Promise<string> {
+  const program = { args: ['/testbed/serve.ts'], env: { BYTES_PER_SECOND: String(bytesPerSecond) }, port: 8080 };
+  const service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'files', namespace },
+    spec: { selector: { app: 'files' }, ports: [{ port: 80, targetPort: 8080 }] },
+  };
+  await apply(service, pod(namespace, 'files', program));
+  await kube(['wait', '--for=condition=Ready', 'pod/files', '-n', namespace, '--timeout=60s']);
+  return `http://files.${namespace}.svc/model.gguf`;
+}
+
+/** Requests for the model file that the server has had. */
+export async function fileRequests(namespace: string): Promise<readonly { method: string; from: number; bytes: number }[]> {
+  return JSON.parse(await kube(['get', '--raw', `/api/v1/namespaces/${namespace}/services/files:80/proxy/requests`]));
+}
+
+/** Puts the model file into a claim. */
+export async function fillClaim(namespace: string, claim: string, path: string): Promise<void> {
+  await apply(pod(namespace, 'fill', { args: ['/testbed/copy.ts', `/data/${path}`], claim }));
+  await kube(['wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/fill', '-n', namespace, '--timeout=120s']);
+  await kube(['delete', 'pod', 'fill', '-n', namespace]);
+}
+
+/** Makes a key for a tenant with the program, as an administrator would. */
+export async function createKey(tenant: string): Promise<string> {
+  const { child, output } = startModelfleet('keys', 'create', tenant, '--kubeconfig', kubeconfig);
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(output());
+  return output().trim();
+}
+
+/** A caller in the cluster: a pod beside the models that asks through the gateway's Service. */
+export class Caller {
+  private readonly namespace: string;
+  private readonly env: Readonly<Record<string, string>>;
+
+  private constructor(namespace: string, env: Readonly<Record<string, string>>) {
+    this.namespace = namespace;
+    this.env = env;
+  }
+
+  static async create(namespace: string, model: string): Promise<Caller> {
+    const env = { GATEWAY: gatewayUrl, KEY: await createKey(namespace), MODEL: model };
+    const idle = ['-e', 'process.once("SIGTERM", () => process.exit(0)); setInterval(() => {}, 1e9)'];
+    await apply(pod(namespace, 'caller', { args: idle, env }));
+    await kube(['wait', '--for=condition=Ready', 'pod/caller', '-n', namespace, '--timeout=60s']);
+    return new Caller(namespace, env);
+  }
+
+  /** One streamed chat. */
+  async chat(): Promise<{ text: string; chunks: number; done: boolean; firstByteMs: number }> {
+    return JSON.parse(await kube(['exec', '-n', this.namespace, 'caller', '--', '/usr/local/bin/node', '/testbed/chat.ts']));
+  }
+
+  /** Begins to ask, this often a second, in a pod of its own. */
+  async loop(name: string, rate: number): Promise<{ stop(): Promise<LoopReport> }> {
+    await apply(pod(this.namespace, name, { args: ['/testbed/loop.ts'], env: { ...this.env, RATE: String(rate) } }));
+    await kube(['wait', '--for=condition=Ready', `pod/${name}`, '-n', this.namespace, '--timeout=60s']);
+    return { stop: () => this.endLoop(name) };
+  }
+
+  private async endLoop(name: string): Promise<LoopReport> {
+    // Asked by exec, so that the pod stays until its last words are read.
+    await kube(['exec', '-n', this.namespace, name, '--', '/usr/local/bin/node', '-e', 'process.kill(1, "SIGTERM")']);
+    await kube(['wait', '--for=jsonpath={.status.phase}=Succeeded', `pod/${name}`, '-n', this.namespace, '--timeout=60s']);
+    const words = (await kube(['logs', '-n', this.namespace, name])).trim().split('\n');
+    return JSON.parse(words.at(-1) ?? '') as LoopReport;
+  }
+}
+
+/** What a loop of requests has met. */
+export type LoopReport = {
+  readonly answered: number;
+  readonly failures: readonly string[];
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+};
+
+/** Where claims come from: local volumes where the node is this machine, else the cluster's default class. */
+export async function claim(
+  namespace: string,
+  name: string,
+  access: 'ReadWriteOnce' | 'ReadWriteMany',
+  storageClassName?: string,
+): Promise<void> {
+  await apply({
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name, namespace },
+    spec: {
+      accessModes: [access],
+      resources: { requests: { storage: '1Gi' } },
+      ...(storageClassName !== undefined && { storageClassName }),
+    },
+  });
+}
+
+/** The restarts of each pod's containers, by name. */
+export async function restarts(namespace: string, selector: string): Promise<Readonly<Record<string, number>>> {
+  type Pods = { items: { metadata: { name: string }; status: { containerStatuses?: { restartCount: number }[] } }[] };
+  const { items } = await read<Pods>('pods', '-n', namespace, '-l', selector);
+  return Object.fromEntries(items.map(({ metadata, status }) => [metadata.name, status.containerStatuses?.[0]?.restartCount ?? 0]));
+}
