@@ -153,6 +153,12 @@ const cache = z
       .describe('Where fetched files are kept. HostPath needs a namespace below the baseline Pod Security Standard.'),
     size: quantity.describe('Size of the volume.').exactOptional(),
     storageClassName: objectName.describe("Class of the claim; the cluster's default when not given.").exactOptional(),
+    accessMode: z
+      .enum(['ReadWriteOnce', 'ReadWriteMany'])
+      .describe(
+        'How nodes may use the claim. ReadWriteMany when the deployment is made with more than one replica, else ReadWriteOnce; replicas of a ReadWriteOnce claim are put on one node where that is possible.',
+      )
+      .exactOptional(),
   })
   .meta(
     rules(
@@ -164,10 +170,23 @@ const cache = z
         rule: "self.type != 'PersistentVolumeClaim' || has(self.size)",
         message: 'cache.type PersistentVolumeClaim needs cache.size: say how large the claim is, such as 50Gi',
       },
+      {
+        rule: "!has(self.accessMode) || self.type == 'PersistentVolumeClaim'",
+        message: 'cache.accessMode goes with cache.type PersistentVolumeClaim: remove it or change the type',
+      },
       { rule: 'self.type == oldSelf.type', message: 'cache.type cannot change: create another ModelDeployment' },
       {
         rule: 'has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)',
         message: 'cache.storageClassName cannot change: create another ModelDeployment',
+      },
+      {
+        rule: 'has(self.accessMode) == has(oldSelf.accessMode) && (!has(self.accessMode) || self.accessMode == oldSelf.accessMode)',
+        message: 'cache.accessMode cannot change: create another ModelDeployment',
+      },
+      {
+        rule: "self.type != 'PersistentVolumeClaim' || (has(self.size) == has(oldSelf.size) && (!has(self.size) || self.size == oldSelf.size))",
+        message:
+          'cache.size of a claim cannot change: expand the claim itself where its class allows that, or create another ModelDeployment',
       },
     ),
   )

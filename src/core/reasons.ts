@@ -4,6 +4,14 @@
  */
 export const reasons = {
   ImagePullFailed: 'Check the image name and the pull secret.',
+  PodSecurityForbidden:
+    'The Pod Security Standard that the namespace enforces forbids this pod: change what is named, or use another namespace.',
+  QuotaExceeded: 'A quota of the namespace is used up: raise it, or lower replicas or resources.',
+  CreationRefused: 'The API server refuses to create the pod or its claim: correct what it names, in the spec or in the policy.',
+  CacheClaimTaken: 'The claim of the cache is not ours: delete or rename it, or give the deployment another name.',
+  VolumeUnavailable: 'A volume cannot be used: check the PersistentVolumeClaim, its storage class and its access mode.',
+  ReferenceNotFound:
+    'The pod refers to a Secret or ConfigMap that is missing: create it, or correct spec.model.secretRef or spec.engine.env.',
   Unschedulable: 'No node has room: check requests, node selector and taints, or add capacity.',
   SourceUnauthorized: 'The source refused the credentials: check spec.model.secretRef.',
   SourceNotFound: 'Nothing is at spec.model.source: check the path, the repository and the revision.',
@@ -11,6 +19,8 @@ export const reasons = {
   SourceUnreachable: 'The source does not answer: check the network and the address.',
   SourceUntrusted: 'The certificate of the source is not trusted: check the address or add the CA.',
   OutOfDisk: 'The disk is full: free space or enlarge spec.cache.size.',
+  CacheNotWritable:
+    'The worker (user 65532) cannot write its cache: make the volume of spec.cache writable for it (not read-only, fsGroup 65532) or choose another.',
   ChecksumMismatch: 'The bytes differ from the pinned checksum: fetch the file again or correct spec.model.checksums.',
   UnsupportedModel: 'The engine cannot run this model: choose another engine.type, file or contextLength.',
   HostOutOfMemory: 'Not enough memory on the host: raise resources.limits.memory or choose a smaller model.',
