@@ -89,7 +89,7 @@ function finishedStanding(pod: Pod): Standing {
 }
 
 function agentStanding(pod: Pod, agent: AgentStatus, silentMs: number, noProgressTimeoutMs: number): Standing {
-  const told = agent.reason === null ? {} : explained(agent.reason, agent.message ?? '');
+  const told = agent.reason === null ? remark(agent) : explained(agent.reason, agent.message ?? '');
   if (agent.phase === 'Ready') return isReplicaReady(pod) ? { ...at('Ready'), ...told } : { ...at('WarmingUp', 100), ...told };
   if (!isOnLadder(agent.phase)) return { phase: agent.phase, percent: 0, ...told };
   if (silentMs < noProgressTimeoutMs) return { ...at(agent.phase, agent.percent), ...told };
@@ -125,8 +125,13 @@ function isClean({ exitCode, reason }: { exitCode: number; reason?: string | und
   return exitCode === 0 || reason === 'ContainerStatusUnknown';
 }
 
-function at(phase: Parameters<typeof overallPercent>[0], percent = 0): Standing {
-  return { phase, percent: overallPercent(phase, percent) };
+function at(phase: Parameters<typeof overallPercent>[0], percent: number | null = 0): Standing {
+  return { phase, percent: overallPercent(phase, percent ?? 0) };
+}
+
+/** What a replica does that is no failure, such as waiting for another's download. */
+function remark({ message }: AgentStatus): Pick<Standing, 'message'> {
+  return message === null ? {} : { message };
 }
 
 /** The reason with its message, which ends with the remedy. Cut to what the API takes. */

@@ -12,12 +12,13 @@ export const defaultManagementPort = 9090;
 
 /**
  * What the agent answers on `GET /status` of the management port (DESIGN section 7).
- * Sizes are bytes; `percent` is 0-100 over the current phase; instants are RFC 3339; `etaSeconds` is null when unknown, never invented.
+ * Sizes are bytes; `percent` is 0-100 over the current phase; instants are RFC 3339.
+ * `percent` and `etaSeconds` are null when unknown (a download of unknown length), never invented.
  */
 export const agentStatus = z.object({
   contract: z.literal(contractVersion),
   phase: z.enum(replicaPhases),
-  percent: z.number().min(0).max(100),
+  percent: z.number().min(0).max(100).nullable(),
   bytesDone: z.number().nullable(),
   bytesTotal: z.number().nullable(),
   bytesPerSecond: z.number().nullable(),
@@ -25,6 +26,7 @@ export const agentStatus = z.object({
   startedAt: z.string(),
   lastProgressAt: z.string(),
   reason: z.string().nullable(),
+  /** With `reason` what failed; without it what the load is doing beside the numbers, such as waiting for another replica's download. */
   message: z.string().nullable(),
   model: z.string(),
   engine: z.string(),

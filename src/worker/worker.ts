@@ -42,7 +42,7 @@ export async function startWorker(options: WorkerOptions, { spawn, clock, logger
   const metrics = new WorkerMetrics(options.name, {
     running: () => admission.running,
     waiting: () => admission.waiting,
-    loadPercent: () => status().percent,
+    loadPercent: () => status().percent ?? Number.NaN,
     ready: () => status().phase === 'Ready',
     draining: () => draining,
   });

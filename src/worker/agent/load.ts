@@ -1,4 +1,4 @@
-import { pinnedBytes, verifyChecksums } from '../artifacts/checksums.ts';
+import type { Checksums } from '../artifacts/checksums.ts';
 import { checkGguf } from '../artifacts/gguf.ts';
 import { selectModel } from '../artifacts/model-file.ts';
 import type { Source } from '../artifacts/source.ts';
@@ -9,12 +9,16 @@ export type LoadReporter = {
   enter(phase: 'Fetching' | 'Verifying' | 'LoadingWeights' | 'WarmingUp', bytesTotal?: number): void;
   /** `fraction` (0 to 1) of the current phase is done. */
   advance(fraction: number): void;
+  /** So many bytes of the current phase are done; the total is null when unknown. */
+  count(bytesDone: number, bytesTotal: number | null): void;
+  /** What happens beside the numbers, for people; null when that is over. */
+  remark(message: string | null): void;
 };
 
 export type LoadPlan = {
   readonly source: Source;
   readonly patterns: readonly string[];
-  readonly checksums: Readonly<Record<string, string>>;
+  readonly checksums: Checksums;
   readonly request: Omit<LoadRequest, 'modelPath'>;
 };
 
@@ -25,16 +29,30 @@ export async function loadModel(
   report: LoadReporter,
   signal: AbortSignal,
 ): Promise<LoadedModel> {
-  const share = (done: number, total: number) => report.advance(total > 0 ? done / total : 1);
+  let verifying = false;
+  const verify = (bytesTotal?: number) => {
+    if (!verifying) report.enter('Verifying', bytesTotal);
+    verifying = true;
+  };
 
   report.enter('Fetching');
-  const files = await plan.source.fetch(plan.patterns, share, signal);
+  const files = await plan.source.fetch(
+    { patterns: plan.patterns, checksums: plan.checksums },
+    {
+      fetched: report.count,
+      remark: report.remark,
+      verified: (done, total) => {
+        verify(total);
+        report.count(done, total);
+      },
+    },
+    signal,
+  );
   const model = selectModel(files);
   const bytes = model.reduce((sum, file) => sum + file.bytes, 0);
 
-  report.enter('Verifying', pinnedBytes(files, plan.checksums) || undefined);
+  verify();
   for (const file of model) await checkGguf(file.path);
-  await verifyChecksums(files, plan.checksums, share, signal);
 
   report.enter('LoadingWeights', bytes);
   const engine = startEngine();

@@ -42,7 +42,7 @@ export class WorkerMetrics {
     };
     gauge('modelfleet_worker_ready', '1 while the model is loaded and requests are taken.', () => Number(source.ready()));
     gauge('modelfleet_worker_draining', '1 while the worker refuses new requests and finishes old ones.', () => Number(source.draining()));
-    gauge('modelfleet_worker_load_percent', 'How much of the current load phase is done, 0 to 100.', source.loadPercent);
+    gauge('modelfleet_worker_load_percent', 'How much of the current load phase is done, 0 to 100; NaN when unknown.', source.loadPercent);
     gauge('vllm:num_requests_running', 'Requests that generate now.', source.running);
     gauge('vllm:num_requests_waiting', 'Requests that wait for a sequence.', source.waiting);
     this.requests = new Counter({

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { agentStatus } from '../../core/agent-contract.ts';
 import { Failure } from '../../core/failure.ts';
-import { advance, beginLoad, describe as describeLoad, enterPhase, fail, type LoadState } from './phases.ts';
+import { advance, beginLoad, countBytes, describe as describeLoad, enterPhase, fail, type LoadState, remark } from './phases.ts';
 
 const t0 = Date.UTC(2026, 0, 1);
 const around = { model: 'm', engine: 'llama', inFlight: 0, waiting: 0, draining: false };
@@ -29,6 +29,38 @@ test('has no remaining time before enough has moved, nor when nothing moves any 
 test('remembers when it last moved, not when it was last asked or told the same', () => {
   const state = advance(advance(loading(), 0.5, t0 + 1000), 0.5, t0 + 9000);
   expect(show(state, t0 + 9000).lastProgressAt).toBe(new Date(t0 + 1000).toISOString());
+});
+
+const fetching = () => enterPhase(beginLoad(t0), 'Fetching', t0);
+
+test('a download tells its real bytes; those that were there already are no speed', () => {
+  const resumed = countBytes(fetching(), 600, 1000, t0);
+  expect(show(resumed, t0 + 1000)).toMatchObject({ phase: 'Fetching', percent: 60, bytesDone: 600, bytesTotal: 1000, bytesPerSecond: 0 });
+  const moved = countBytes(resumed, 800, 1000, t0 + 2000);
+  expect(show(moved, t0 + 2000)).toMatchObject({ percent: 80, bytesPerSecond: 100, etaSeconds: 2 });
+});
+
+test('a download of unknown length has bytes and a speed, but neither percent nor remaining time', () => {
+  const state = countBytes(countBytes(fetching(), 0, null, t0), 500, null, t0 + 1000);
+  expect(agentStatus.parse(show(state, t0 + 1000))).toMatchObject({
+    percent: null,
+    bytesDone: 500,
+    bytesTotal: null,
+    bytesPerSecond: 500,
+    etaSeconds: null,
+  });
+});
+
+test('a download that must begin anew goes back, and that is no progress', () => {
+  const state = countBytes(countBytes(fetching(), 900, 1000, t0 + 1000), 0, 2000, t0 + 2000);
+  expect(show(state, t0 + 2000)).toMatchObject({ percent: 0, bytesDone: 0, bytesTotal: 2000, bytesPerSecond: null });
+  expect(show(state, t0 + 2000).lastProgressAt).toBe(new Date(t0 + 1000).toISOString());
+});
+
+test('a remark is shown without a reason until the next phase', () => {
+  const state = remark(fetching(), 'Waits for another replica.');
+  expect(show(state, t0)).toMatchObject({ reason: null, message: 'Waits for another replica.' });
+  expect(show(enterPhase(state, 'Verifying', t0), t0).message).toBeNull();
 });
 
 test('climbs the ladder only upwards', () => {
@@ -63,7 +95,7 @@ test('whatever the engine reports, the status is valid and never goes back', () 
         const status = agentStatus.parse(show(state, now));
         expect(status.percent).toBeGreaterThanOrEqual(percent);
         if (status.etaSeconds !== null) expect(status.etaSeconds).toBeGreaterThanOrEqual(0);
-        percent = status.percent;
+        percent = status.percent ?? Number.NaN;
       }
     }),
   );

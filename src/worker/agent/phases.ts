@@ -3,10 +3,10 @@ import type { Failure } from '../../core/failure.ts';
 import { phaseLadder, type ReplicaPhase } from '../../core/phases.ts';
 import { observe, type SpeedWindow, speed } from './progress.ts';
 
-/** How far a replica is with loading its model. Instants are milliseconds since the epoch; `fraction` is of the current phase. */
+/** How far a replica is with loading its model. Instants are milliseconds since the epoch; `fraction` is of the current phase, null when unknown. */
 export type LoadState = {
   readonly phase: ReplicaPhase;
-  readonly fraction: number;
+  readonly fraction: number | null;
   readonly bytesDone: number | null;
   readonly bytesTotal: number | null;
   readonly window: SpeedWindow;
@@ -45,13 +45,14 @@ export function enterPhase(state: LoadState, phase: (typeof phaseLadder)[number]
     bytesTotal: bytesTotal ?? null,
     window: bytesTotal === undefined ? [] : observe([], now, 0),
     lastProgressAt: now,
+    message: null,
   };
 }
 
 /** `fraction` (0 to 1) of the phase is done. Progress never falls; a repeated or lower value changes nothing, not even `lastProgressAt`. */
 export function advance(state: LoadState, fraction: number, now: number): LoadState {
   const next = Math.min(1, fraction);
-  if (!(next > state.fraction)) return state;
+  if (!(next > (state.fraction ?? 0))) return state;
   const bytesDone = state.bytesTotal === null ? null : Math.round(next * state.bytesTotal);
   return {
     ...state,
@@ -60,6 +61,28 @@ export function advance(state: LoadState, fraction: number, now: number): LoadSt
     window: bytesDone === null ? state.window : observe(state.window, now, bytesDone),
     lastProgressAt: now,
   };
+}
+
+/**
+ * So many bytes of the phase are done, of a total that may not be known. What is reported is shown: a download that must begin anew goes back.
+ * Bytes that were there already (a resumed download) are no speed.
+ */
+export function countBytes(state: LoadState, bytesDone: number, bytesTotal: number | null, now: number): LoadState {
+  const began = state.bytesDone === null || bytesDone < state.bytesDone;
+  if (!began && bytesDone === state.bytesDone && bytesTotal === state.bytesTotal) return state;
+  return {
+    ...state,
+    fraction: bytesTotal === null ? null : bytesTotal === 0 ? 1 : Math.min(1, bytesDone / bytesTotal),
+    bytesDone,
+    bytesTotal,
+    window: observe(began ? [] : state.window, now, bytesDone),
+    lastProgressAt: bytesDone > (state.bytesDone ?? 0) ? now : state.lastProgressAt,
+  };
+}
+
+/** What the load does beside the numbers; null ends the remark. */
+export function remark(state: LoadState, message: string | null): LoadState {
+  return state.message === message ? state : { ...state, message };
 }
 
 /** The load or the engine failed; progress stays where it was. */
@@ -82,7 +105,7 @@ export function describe(state: LoadState, around: Around, now: number): AgentSt
   return {
     contract: contractVersion,
     phase: around.draining ? 'Draining' : state.phase,
-    percent: Math.round(state.fraction * 1000) / 10,
+    percent: state.fraction === null ? null : Math.round(state.fraction * 1000) / 10,
     bytesDone: state.bytesDone,
     bytesTotal: state.bytesTotal,
     bytesPerSecond: bytesPerSecond === null ? null : Math.round(bytesPerSecond),

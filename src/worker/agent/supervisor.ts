@@ -6,7 +6,7 @@ import type { FailureReason } from '../../core/reasons.ts';
 import type { Engine } from '../engines/engine.ts';
 import { type LoadPlan, type LoadReporter, loadModel } from './load.ts';
 import type { WorkerMetrics } from './metrics.ts';
-import { advance, beginLoad, enterPhase, fail, type LoadState } from './phases.ts';
+import { advance, beginLoad, countBytes, enterPhase, fail, type LoadState, remark } from './phases.ts';
 
 /** An engine that may die: `EngineProcess`, or a fake in tests. */
 export type MortalEngine = Engine & {
@@ -122,6 +122,13 @@ export class Supervisor {
       },
       advance: (fraction) => {
         this.current = advance(this.current, fraction, clock.now());
+      },
+      count: (bytesDone, bytesTotal) => {
+        this.current = countBytes(this.current, bytesDone, bytesTotal, clock.now());
+      },
+      remark: (message) => {
+        if (message !== null && message !== this.current.message) logger.info({ phase: this.current.phase }, message);
+        this.current = remark(this.current, message);
       },
     };
   }

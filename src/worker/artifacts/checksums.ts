@@ -37,6 +37,7 @@ export async function verifyChecksums(
   });
   const total = pinned.reduce((sum, { file }) => sum + file.bytes, 0);
   let done = 0;
+  if (pinned.length > 0) onProgress(done, total);
   for (const { file, checksum } of pinned) {
     const found = await sha256(
       file.path,
@@ -50,9 +51,4 @@ export async function verifyChecksums(
       throw new Failure('ChecksumMismatch', `${file.name} has sha256:${found}, but ${checksum} is pinned.`);
     }
   }
-}
-
-/** How many bytes `verifyChecksums` will read. */
-export function pinnedBytes(files: readonly ArtifactFile[], checksums: Checksums): number {
-  return files.reduce((sum, file) => sum + (Object.hasOwn(checksums, file.name) ? file.bytes : 0), 0);
 }

@@ -6,6 +6,7 @@ import { selectModel } from './model-file.ts';
 import { sourceFor } from './sources.ts';
 
 const never = new AbortController().signal;
+const silent = { fetched: () => undefined, verified: () => undefined, remark: () => undefined };
 let directory: string;
 beforeAll(async () => {
   directory = await mkdtemp(path.join(tmpdir(), 'source-'));
@@ -15,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true }));
 
 const fetchFrom = async (uri: string, patterns: readonly string[] = []) =>
-  await sourceFor(uri, { '/models': directory }).fetch(patterns, () => undefined, never);
+  await sourceFor(uri, { '/models': directory }).fetch({ patterns, checksums: {} }, silent, never);
 
 test('finds a file through the path map', async () => {
   expect(await fetchFrom('file:///models/dir/a.gguf')).toEqual([{ name: 'a.gguf', path: path.join(directory, 'dir/a.gguf'), bytes: 6 }]);

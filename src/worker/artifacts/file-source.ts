@@ -3,8 +3,9 @@ import { access, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../../core/failure.ts';
+import { verifyChecksums } from './checksums.ts';
 import { type PathMap, resolvePath } from './path-map.ts';
-import type { ArtifactFile, Source } from './source.ts';
+import type { ArtifactFile, FetchReporter, FetchRequest, Source } from './source.ts';
 
 /** `file://`: a file or a directory that is mounted into the pod. Nothing is copied. */
 export class FileSource implements Source {
@@ -24,7 +25,13 @@ export class FileSource implements Source {
     this.places = [resolvePath(pathMap, own), own];
   }
 
-  async fetch(patterns: readonly string[]): Promise<readonly ArtifactFile[]> {
+  async fetch({ patterns, checksums }: FetchRequest, report: FetchReporter, signal: AbortSignal): Promise<readonly ArtifactFile[]> {
+    const files = await this.find(patterns);
+    await verifyChecksums(files, checksums, report.verified, signal);
+    return files;
+  }
+
+  private async find(patterns: readonly string[]): Promise<readonly ArtifactFile[]> {
     const root = this.places.find((place) => existsSync(place)) ?? this.places[0];
     const entry = await this.guard(root, () => stat(root));
     if (!entry.isDirectory()) return [await this.file(path.basename(root), root)];
