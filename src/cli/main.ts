@@ -1,37 +1,11 @@
 #!/usr/bin/env node
-import * as nodeModule from 'node:module';
-import { Command } from 'commander';
-import packageJson from '../../package.json' with { type: 'json' };
-import { describeError, Failure } from '../core/failure.ts';
+import { runProgram } from './program.ts';
 
-/** Each command's module is imported only when it is used: a worker must answer its port before a Kubernetes client could load. */
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
+await runProgram({
   local: async () => (await import('./commands/local.ts')).localCommand(),
   controller: async () => (await import('./commands/controller.ts')).controllerCommand(),
   gateway: async () => (await import('./commands/gateway.ts')).gatewayCommand(),
   worker: async () => (await import('./commands/worker.ts')).workerCommand(),
   models: async () => (await import('./commands/models.ts')).modelsCommand(),
   keys: async () => (await import('./commands/keys.ts')).keysCommand(),
-};
-
-if (Number.parseInt(process.versions.node, 10) < 24) {
-  console.error(`modelfleet: Node 24 or newer is needed; this is ${process.version}.`);
-  process.exit(1);
-}
-nodeModule.enableCompileCache(); // a worker's port should answer before its code has been compiled anew
-
-const program = new Command('modelfleet')
-  .description(packageJson.description)
-  .version(packageJson.version)
-  .showHelpAfterError('(modelfleet --help lists the commands)');
-
-const asked = commands[process.argv[2] ?? ''];
-for (const load of asked ? [asked] : Object.values(commands)) program.addCommand(await load());
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  const remedy = error instanceof Failure ? ` ${error.remedy}` : '';
-  console.error(`modelfleet: ${describeError(error)}${remedy}`);
-  process.exitCode = 1;
-}
+});
