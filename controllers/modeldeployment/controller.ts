@@ -4,12 +4,15 @@ import {
   Controller,
   type ControllerMetrics,
   forType,
+  type Informer,
   type InformerCache,
   type KubeClient,
   nodes,
   owns,
+  type Pod,
   pods,
   refKey,
+  type Source,
 } from '../../src/kube/index.ts';
 import { AgentClient } from './agent-client.ts';
 import { byController, controllerUid, type Sight } from './gather.ts';
@@ -32,7 +35,10 @@ export type ModelDeploymentControllerOptions = ReconcilerOptions & {
   readonly concurrency?: number | undefined;
 };
 
-/** The controller that gives every ModelDeployment its replicas and its status. The informers of `cache` must run. */
+/**
+ * A controller that gives every ModelDeployment its replicas and its status. The informers of `cache` must run.
+ * Everything that it remembers is its own: the one of the next term of leadership begins with what the cluster says.
+ */
 export function modelDeploymentController(options: ModelDeploymentControllerOptions): Controller {
   const { cache, clock, logger, metrics } = options;
   const deployments = cache.informer(modelDeployments);
@@ -42,12 +48,6 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
   if (!fetchStatus) throw new TypeError('nothing to ask agents with');
   const prober = new StatusProber({ fetchStatus, clock, logger });
   const writes = new PendingWrites(clock);
-  replicas.addHandler({
-    delete: (pod) => {
-      for (const owner of pod.metadata.ownerReferences ?? [])
-        writes.gone(refKey({ namespace: pod.metadata.namespace, name: owner.name }), pod.metadata.uid ?? '');
-    },
-  });
   const sight: Sight = {
     deployments: deployments.store,
     pods: replicas.store,
@@ -60,6 +60,7 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
     name: 'modeldeployment',
     reconcile: reconciler(sight, options),
     sources: [
+      goneReplicas(replicas, writes), // first: it must know before the owner is looked at
       forType(deployments),
       owns(replicas, modelDeploymentResource),
       probeSource(replicas, prober, () => {
@@ -72,4 +73,18 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
     logger,
     metrics,
   });
+}
+
+/** Tells `writes` of every replica that goes, while the controller runs; enqueues nothing itself. */
+function goneReplicas(replicas: Informer<Pod>, writes: PendingWrites): Source {
+  return {
+    start: () =>
+      replicas.addHandler({
+        delete: (pod) => {
+          for (const owner of pod.metadata.ownerReferences ?? [])
+            writes.gone(refKey({ namespace: pod.metadata.namespace, name: owner.name }), pod.metadata.uid ?? '');
+        },
+      }),
+    synced: (signal) => replicas.synced(signal),
+  };
 }

@@ -100,22 +100,22 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   });
   await kubelet.logs.recover(AbortSignal.timeout(recoverTimeoutMs));
   const collector = new GarbageCollector({ client, logger: logger.child({ part: 'gc' }), clock });
-  const controller = modelDeploymentController({
-    client,
-    cache,
-    workerImage,
-    gatewayUrl: gateway.url,
-    events: recorder,
-    metrics,
-    logger: logger.child({ part: 'controller' }),
-    clock,
-  });
-
   const manager = new Manager({ logger, clock });
   manager.addCache(cache);
   manager.addRunnable({ name: 'kubelet', run: kubelet.logs.run.bind(kubelet.logs) });
   manager.addRunnable({ name: 'garbage-collector', run: collector.run.bind(collector) });
-  manager.addController(controller);
+  manager.addController(() =>
+    modelDeploymentController({
+      client,
+      cache,
+      workerImage,
+      gatewayUrl: gateway.url,
+      events: recorder,
+      metrics,
+      logger: logger.child({ part: 'controller' }),
+      clock,
+    }),
+  );
 
   const stopping = new AbortController();
   const running = manager.run(stopping.signal);

@@ -76,7 +76,7 @@ async function run(options: Options): Promise<void> {
     const manager = new Manager({ logger, leaderElection });
     manager.addServer(operationsServer({ host: options.host, port: options.port, registry, ready: () => manager.ready }));
     manager.addCache(cache);
-    manager.addController(modelDeploymentController({ ...options, client, cache, events, metrics, clock: systemClock, logger }));
+    manager.addController(() => modelDeploymentController({ ...options, client, cache, events, metrics, clock: systemClock, logger }));
     await manager.run(stop);
   } catch (error) {
     if (!(error instanceof Error && error.cause instanceof LeadershipLost)) throw error;

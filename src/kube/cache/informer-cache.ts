@@ -48,6 +48,16 @@ export class InformerCache {
     await Promise.all([...this.informers.values()].map((informer) => informer.synced(signal)));
   }
 
+  /** Reads everything anew, at once, so that the cache knows all that was written before the call. Rejects with the signal's reason. */
+  async refresh(signal: AbortSignal): Promise<void> {
+    await Promise.all([...this.informers.values()].map((informer) => informer.refresh(signal)));
+  }
+
+  /** What has not been read yet, and why where that is known: for people. Empty once everything has synced. */
+  get waitingFor(): readonly string[] {
+    return [...this.informers.values()].flatMap((informer) => informer.waitingFor ?? []);
+  }
+
   /** Runs every informer, those asked for later too, until `signal` aborts. Throws when it runs already. */
   async run(signal: AbortSignal): Promise<void> {
     if (this.signal) throw new Error('the informer cache runs already');

@@ -70,6 +70,20 @@ export class Informer<T extends KubeObject> {
     return untilAborted(this.firstSync.promise, signal);
   }
 
+  /** Reads the whole state anew, at once: resolves when the store and every handler know what the server held at the call. */
+  refresh(signal: AbortSignal): Promise<void> {
+    return this.reflector.refresh(signal);
+  }
+
+  /** What this informer has not read yet, and why where that is known; undefined once it has synced. */
+  get waitingFor(): string | undefined {
+    if (this.isSynced) return undefined;
+    const { group, plural } = this.type;
+    const { problem } = this.reflector;
+    const name = group === '' ? plural : `${plural}.${group}`;
+    return problem === undefined ? name : `${name} (${problem instanceof Error ? problem.message : String(problem)})`;
+  }
+
   /** Adds a handler, which first hears an `add` for every object that is known. Returns the function that removes it. */
   addHandler(handler: Handler<T>): () => void {
     // Wrapped, so that one handler may be added twice and removed once.

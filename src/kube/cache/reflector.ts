@@ -1,5 +1,6 @@
 import type { Clock, Random } from '../../core/clock.ts';
 import type { Logger } from '../../core/logger.ts';
+import { untilAborted } from '../abort.ts';
 import { ApiError } from '../client/api-error.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import type { Selection } from '../client/options.ts';
@@ -49,6 +50,10 @@ export class Reflector<T extends KubeObject> {
   /** Everything up to here is in the sink; undefined: list first. */
   private version: string | undefined;
   private failures = 0;
+  private lastProblem: unknown;
+  /** Ends the try that goes on, or the wait after it, when somebody asks for a fresh list. */
+  private interrupt = new AbortController();
+  private readonly asked: (() => void)[] = [];
 
   constructor(options: ReflectorOptions<T>) {
     this.options = options;
@@ -56,13 +61,31 @@ export class Reflector<T extends KubeObject> {
     this.streams = options.initial === 'watchList';
   }
 
+  /** Why the last try failed; undefined since the whole state was last read. */
+  get problem(): unknown {
+    return this.lastProblem;
+  }
+
   /** Runs until `signal` aborts; every failure of the server or the line is survived. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const ending = await this.attempt(signal);
-      if (signal.aborted) return;
-      await this.prepareNext(ending, signal);
+      this.interrupt = new AbortController();
+      if (this.asked.length > 0) this.version = undefined;
+      const whole = AbortSignal.any([signal, this.interrupt.signal]);
+      const ending = await this.attempt(whole);
+      if (!whole.aborted) await this.prepareNext(ending, whole);
     }
+  }
+
+  /**
+   * Lists anew, without waiting for the end of a back-off. Resolves when the sink holds what the server held at the call,
+   * or later; rejects with the signal's reason.
+   */
+  refresh(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.asked.push(resolve);
+    this.interrupt.abort();
+    return untilAborted(promise, signal);
   }
 
   private async attempt(signal: AbortSignal): Promise<Ending> {
@@ -71,20 +94,25 @@ export class Reflector<T extends KubeObject> {
     let startedAt = clock.now();
     let from = this.version;
     let error: unknown;
+    // Who asks from now on wants a later list than this one.
+    const asked = this.asked.length;
+    const onWhole = () => {
+      during = 'watch';
+      startedAt = clock.now();
+      from = this.version;
+      this.lastProblem = undefined;
+      for (const resolve of this.asked.splice(0, asked)) resolve();
+    };
     try {
       if (during === 'list') {
         await this.list(signal);
-        during = 'watch';
-        startedAt = clock.now();
-        from = this.version;
+        onWhole();
       }
-      await this.watch(signal, () => {
-        during = 'watch';
-        from = this.version;
-      });
+      await this.watch(signal, onWhole);
     } catch (thrown) {
       error = thrown;
     }
+    this.lastProblem = error ?? this.lastProblem;
     const progressed = during === 'watch' && (this.version !== from || clock.now() - startedAt >= shortWatchMs);
     this.failures = progressed ? (error === undefined ? 0 : 1) : this.failures + 1;
     return { during, error, progressed, failures: this.failures };
@@ -101,7 +129,7 @@ export class Reflector<T extends KubeObject> {
       { kind: type.kind, during: ending.during, next: step.next, waitMs: Math.round(waitMs), err: ending.error },
       'watch interrupted',
     );
-    if (waitMs > 0) await clock.sleep(waitMs, signal).catch(() => {}); // aborted: the caller's loop sees it
+    if (waitMs > 0) await clock.sleep(waitMs, signal).catch(() => {}); // aborted, or interrupted: the caller's loop sees it
   }
 
   private async list(signal: AbortSignal): Promise<void> {
@@ -111,7 +139,7 @@ export class Reflector<T extends KubeObject> {
     this.version = resourceVersion;
   }
 
-  private async watch(signal: AbortSignal, onInitial: () => void): Promise<void> {
+  private async watch(signal: AbortSignal, onWhole: () => void): Promise<void> {
     const { client, type, selection, sink, random, idleMs } = this.options;
     const streaming = this.version === undefined;
     const events = client.watch(
@@ -134,7 +162,7 @@ export class Reflector<T extends KubeObject> {
         sink.replace([...initial.values()]);
         this.version = event.object.metadata?.resourceVersion;
         initial = undefined;
-        onInitial();
+        onWhole();
       }
     }
   }

@@ -64,7 +64,7 @@ test('a standby takes over one lease after the last sign of life', async () => {
     if (!connected) throw new Error('cut off');
   };
   const dying = candidate('a', { lease: lease.over({ sent }) });
-  const lost = expect(dying.lead()).rejects.toThrow(LeadershipLost);
+  const dead = dying.lead();
   await eventually(() => dying.election.leading);
   connected = false;
   const standby = candidate('b');
@@ -74,74 +74,112 @@ test('a standby takes over one lease after the last sign of life', async () => {
   expect(standby.election.leading).toBe(false);
   await clock.advance(200);
   await eventually(() => standby.election.leading);
-  await lost;
+  dying.stop.abort();
   standby.stop.abort();
-  await ended;
+  await Promise.all([dead, ended]);
 });
 
-test('stops leading when no renewal succeeds for the deadline, and says so once the work has ended', async () => {
+test('stands by when no renewal succeeds for the deadline, and leads again when one does', async () => {
   const { clock, lease, candidate } = world();
-  const { election, lead } = candidate('a');
-  let reason: unknown;
+  const { election, lead, stop } = candidate('a');
+  const reasons: unknown[] = [];
   const leading = lead(async (signal) => {
     await aborted(signal);
-    reason = signal.reason;
+    reasons.push(signal.reason);
   });
-  const outcome = expect(leading).rejects.toThrow('was not renewed within 10 s');
   await eventually(() => election.leading);
+  const { update } = lease;
   lease.update = async () => Promise.reject(new Error('no route'));
   await clock.advance(9_999);
   expect(election.leading).toBe(true);
   await clock.advance(1);
   expect(election.leading).toBe(false);
-  await outcome;
-  expect(reason).toBeInstanceOf(LeadershipLost);
-  expect(lease.current?.spec?.holderIdentity).toBe('a');
+  await eventually(() => expect(reasons).toEqual([new LeadershipLost('the lease ns/l was not renewed within 10 s')]));
+  await clock.advance(60_000);
+  expect(election.leading).toBe(false);
+  expect(() => election.assertLeading()).toThrow('a does not lead ns/l');
+
+  lease.update = update;
+  await clock.advance(5_000);
+  expect(election.leading).toBe(true);
+  expect(lease.current?.spec).toMatchObject({ holderIdentity: 'a', leaseTransitions: 0 });
+  stop.abort();
+  await leading;
+  expect([reasons.length, lease.current?.spec?.holderIdentity]).toEqual([2, '']);
 });
 
 test('a renewal that hangs does not outlast the deadline', async () => {
   const { clock, lease, candidate } = world();
   const update: LeaseStore['update'] = (_lease, { signal }) =>
     new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
-  const { election, lead } = candidate('a', { lease: { ...lease.over({ sent: async () => {} }), update } });
-  const outcome = expect(lead()).rejects.toThrow('was not renewed within 10 s');
+  const { election, lead, stop } = candidate('a', { lease: { ...lease.over({ sent: async () => {} }), update } });
+  let terms = 0;
+  const ended = lead(async (signal) => {
+    terms += 1;
+    await aborted(signal);
+  });
   await eventually(() => election.leading);
   await clock.advance(10_000);
-  await outcome;
+  expect(election.leading).toBe(false);
+  stop.abort();
+  await ended;
+  expect(terms).toBe(1);
 });
 
-test('does not wait for deaf work beyond the lease', async () => {
+test('does not campaign before its work has ended, and gives up when that outlasts the lease', async () => {
   const { clock, lease, candidate } = world();
   const { election, lead } = candidate('a');
   let over = false;
-  const outcome = expect(lead(() => new Promise(() => {}))).rejects.toThrow(LeadershipLost);
+  const outcome = expect(lead(() => new Promise(() => {}))).rejects.toThrow('the work did not end with the lease ns/l');
   void outcome.then(() => {
     over = true;
   });
   await eventually(() => election.leading);
+  const { update } = lease;
   lease.update = async () => Promise.reject(new Error('no route'));
-  await clock.advance(14_999);
-  expect(over).toBe(false);
+  await clock.advance(10_000);
+  lease.update = update;
+  await clock.advance(4_999);
+  expect([over, election.leading]).toEqual([false, false]);
   await clock.advance(1);
   await outcome;
 });
 
-test('after a stall nothing is written: the check comes before any timer', async () => {
-  const { clock, candidate } = world();
+test('after a stall nothing is written: the check comes before any timer, and the leader stands by', async () => {
+  const { clock, lease, candidate } = world();
   let stalledMs = 0;
-  const { election, lead } = candidate('a', { monotonic: () => clock.now() + stalledMs });
-  const outcome = expect(lead()).rejects.toThrow(LeadershipLost);
+  const { election, lead, stop } = candidate('a', { monotonic: () => clock.now() + stalledMs });
+  const terms: AbortSignal[] = [];
+  const ended = lead(async (signal) => {
+    terms.push(signal);
+    await aborted(signal);
+  });
   await eventually(() => election.leading);
   election.assertLeading();
-  stalledMs = 10_000; // the loop stood still: no timer has fired
+  // Meanwhile another took the lease, led and died.
+  const { current } = lease;
+  if (current) await lease.update({ ...current, spec: { ...current.spec, holderIdentity: 'b' } });
+  stalledMs = 40_000; // longer than the lease, and no timer has fired
   expect(() => election.assertLeading()).toThrow(LeadershipLost);
-  await outcome;
+  await eventually(() => expect(() => election.assertLeading()).toThrow('a does not lead ns/l'));
+  await clock.advance(14_000);
+  expect(terms).toHaveLength(1);
+  await clock.advance(2_000);
+  expect(terms).toHaveLength(2);
+  expect(terms[0]?.reason).toBeInstanceOf(LeadershipLost);
+  election.assertLeading();
+  stop.abort();
+  await ended;
 });
 
-test('stops at once when another holds the lease, and recreates one that was deleted', async () => {
+test('stands by at once when another holds the lease, and recreates one that was deleted', async () => {
   const { clock, lease, candidate } = world();
-  const { election, lead } = candidate('a');
-  const outcome = expect(lead()).rejects.toThrow('no longer ours');
+  const { election, lead, stop } = candidate('a');
+  let reason: unknown;
+  const ended = lead(async (signal) => {
+    await aborted(signal);
+    reason = signal.reason;
+  });
   await eventually(() => election.leading);
   lease.delete();
   await clock.advance(2_000);
@@ -149,8 +187,13 @@ test('stops at once when another holds the lease, and recreates one that was del
   const { current } = lease;
   if (current) await lease.update({ ...current, spec: { ...current.spec, holderIdentity: 'thief' } });
   await clock.advance(2_000);
-  await outcome;
+  expect(reason).toEqual(new LeadershipLost('the lease ns/l is no longer ours'));
   expect(lease.current?.spec?.holderIdentity).toBe('thief');
+  await clock.advance(15_000); // the thief never renews
+  expect(election.leading).toBe(true);
+  expect(lease.current?.spec).toMatchObject({ holderIdentity: 'a', leaseTransitions: 1 });
+  stop.abort();
+  await ended;
 });
 
 test('a claim that took effect though its answer was lost is recognized as ours', async () => {

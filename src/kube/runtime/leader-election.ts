@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type Clock, type Random, systemClock } from '../../core/clock.ts';
 import { type Logger, silentLogger } from '../../core/logger.ts';
+import { aborted } from '../abort.ts';
 import { isConflict, isNotFound, WriteRefused } from '../client/api-error.ts';
 import type { Lease } from '../client/resources.ts';
 import { claimed, decide, type Observation, observe, released } from './leader-election-core.ts';
@@ -27,7 +28,7 @@ export type LeaderElectionOptions = {
   readonly metrics?: LeaderElectionMetrics | undefined;
 };
 
-/** This process does not lead, or no longer can prove that it does: it must not act, and had best start anew. */
+/** This process does not lead, or no longer can prove that it does: it must not act. */
 export class LeadershipLost extends WriteRefused {
   constructor(message: string) {
     super(message);
@@ -43,7 +44,7 @@ const jitterFactor = 1.2;
 
 /**
  * Leads while it can prove that the lease is its own. Judged by the local monotonic time since the record was last seen to
- * change, never by comparing clocks (client-go leaderelection). A candidate elects once: who lost starts a new process.
+ * change, never by comparing clocks (client-go leaderelection). Who lost the lease ends its work and stands by again.
  */
 export class LeaderElection {
   readonly identity: string;
@@ -96,20 +97,30 @@ export class LeaderElection {
   }
 
   /**
-   * Waits for the lease, runs `work` while it is held, and resolves when `signal` has aborted or the work has ended; then the lease
-   * is given back. Throws LeadershipLost when the lease could not be kept, once the work has ended, at the latest with the lease.
-   * The work's signal aborts with `signal`, or with LeadershipLost as its reason.
+   * Waits for the lease and runs `work` while it is held, term after term, until `signal` has aborted or a work has ended
+   * by itself; then the lease is given back. The signal of a work aborts with `signal`, or with LeadershipLost as its reason.
+   * Throws LeadershipLost when a work did not end in time after that: the process must, for another may lead.
    */
   async lead(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
     if (this.started) throw new Error('a leader election runs once');
     this.started = true;
-    const term = await this.acquire(signal);
-    if (term === undefined) return;
+    for (;;) {
+      const term = await this.acquire(signal);
+      if (term === undefined) return;
+      await this.serve(term, work, signal);
+      if (signal.aborted || !term.lost.signal.aborted) return;
+      this.logger.warn('standing by again');
+    }
+  }
+
+  private async serve(term: Term, work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
     const over = new AbortController();
     const upkeep = Promise.all([this.keepRenewing(term, over.signal), this.guard(term, over.signal)]);
     try {
-      const working = work(AbortSignal.any([signal, term.lost.signal]));
-      await Promise.race([working, this.endOfLease(term, over.signal)]);
+      const ended = work(AbortSignal.any([signal, term.lost.signal])).then(() => true);
+      const inTime = await Promise.race([ended, this.endOfLease(term, over.signal)]);
+      // A stop that came first is a stop: nobody waits for this leader any more.
+      if (!inTime && !signal.aborted) throw new LeadershipLost(`the work did not end with the lease ${this.lease.key}`);
     } finally {
       over.abort();
       await upkeep;
@@ -117,8 +128,6 @@ export class LeaderElection {
       this.term = undefined;
       this.tellMetrics(false);
     }
-    // A stop that came first is a stop: nobody waits for this leader any more.
-    if (term.lost.signal.aborted && !signal.aborted) throw term.lost.signal.reason;
   }
 
   private async acquire(signal: AbortSignal): Promise<Term | undefined> {
@@ -199,13 +208,16 @@ export class LeaderElection {
     term.lost.abort(new LeadershipLost(message));
   }
 
-  /** Resolves when the term is lost and the lease over: then another may lead, whether our work has ended or not. */
-  private async endOfLease(term: Term, signal: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      term.lost.signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    await this.sleep(term.provenUntil + this.leaseMs - this.renewDeadlineMs - this.monotonic(), signal);
-    if (!signal.aborted) this.logger.error('the work did not end before the lease');
+  /**
+   * Answers false when the term is lost and the lease over: then another may lead, whether our work has ended or not.
+   * A stall may have eaten the whole lease before anybody could hear of it; the work, which may not write from the first
+   * moment on, then still has one retry's time to end.
+   */
+  private async endOfLease(term: Term, signal: AbortSignal): Promise<false> {
+    await aborted(term.lost.signal);
+    const leftMs = term.provenUntil + this.leaseMs - this.renewDeadlineMs - this.monotonic();
+    await this.sleep(Math.max(leftMs, this.retryMs), signal);
+    return false;
   }
 
   /** Until when leadership is proven; undefined when another leads, or it could not be had. Never throws. */

@@ -26,7 +26,7 @@ test('starts each stage when the one before is ready, and stops in reverse', asy
   const manager = new Manager();
   const stop = new AbortController();
   const controller = part('controller');
-  manager.addController({ name: controller.name, start: (signal) => controller.run(signal) });
+  manager.addController(() => ({ name: controller.name, start: (signal) => controller.run(signal) }));
   manager.addRunnable(part('runnable'));
   const cache = part('cache');
   manager.addCache({ name: cache.name, run: (signal) => cache.run(signal), synced: () => cacheReady.promise });
@@ -65,22 +65,30 @@ test('a part that fails, or ends by itself, ends the whole', async () => {
   }
 });
 
-test('a cache that never fills fails the start', async () => {
-  const clock = new FakeClock();
+test('waits for a cache as long as that takes, and tells what it lacks', async () => {
   const { lines, part } = diary();
-  const manager = new Manager({ clock, readyTimeoutMs: 120_000 });
-  manager.addServer(part('server'));
+  const filled = Promise.withResolvers<void>();
+  const manager = new Manager();
   const cache = part('cache');
   manager.addCache({
     name: 'cache',
     run: (signal) => cache.run(signal),
-    synced: (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    synced: () => filled.promise,
+    waitingFor: ['pods (no route)'],
   });
-  const running = expect(manager.run(new AbortController().signal)).rejects.toThrow('the caches were not ready within 120 s');
-  await eventually(() => clock.sleeping === 1 && lines.includes('cache starts'));
-  await clock.advance(120_000);
+  manager.addRunnable(part('runnable'));
+  const stop = new AbortController();
+  expect(manager.waitingFor).toEqual(['pods (no route)']);
+  const running = manager.run(stop.signal);
+  await eventually(() => lines.includes('cache starts'));
+  expect([manager.ready, manager.waitingFor]).toEqual([false, ['pods (no route)']]);
+  filled.resolve();
+  await eventually(() => manager.ready);
+  expect([manager.waitingFor, lines.at(-1)]).toEqual([[], 'runnable starts']);
+  stop.abort();
+  expect(manager.waitingFor).toEqual([]);
   await running;
-  expect(lines.slice(-2)).toEqual(['cache ends', 'server ends']);
+  expect([manager.ready, manager.waitingFor]).toEqual([false, ['the end: it stops']]);
 });
 
 test('a stop in the midst of the start stops what has started', async () => {
@@ -138,7 +146,7 @@ test('with a leader election controllers run while it leads; the rest runs, and 
   });
   const stop = new AbortController();
   const controller = part('controller');
-  manager.addController({ name: controller.name, start: (signal) => controller.run(signal) });
+  manager.addController(() => ({ name: controller.name, start: (signal) => controller.run(signal) }));
   manager.addRunnable(part('runnable'));
   const running = manager.run(stop.signal);
   await eventually(() => manager.ready);
@@ -150,18 +158,91 @@ test('with a leader election controllers run while it leads; the rest runs, and 
   expect(lines).toEqual(['runnable starts', 'controller starts', 'controller ends', 'lease released', 'runnable ends']);
 });
 
-test('lost leadership ends the whole', async () => {
+test('each term has controllers of its own, and begins with caches that were read anew', async () => {
   const { lines, part } = diary();
+  let term = 0;
+  let made = 0;
+  const lost = new AbortController();
   const manager = new Manager({
     leaderElection: {
-      async lead(work) {
-        await work(AbortSignal.abort(new LeadershipLost('gone')));
-        throw new LeadershipLost('gone');
+      async lead(work, signal) {
+        term = 1;
+        await work(AbortSignal.any([signal, lost.signal]));
+        lines.push('stands by');
+        expect(manager.ready).toBe(true);
+        term = 2;
+        await work(signal);
       },
     },
   });
+  const cache = part('cache');
+  manager.addCache({
+    name: 'cache',
+    run: (signal) => cache.run(signal),
+    synced: async () => {},
+    refresh: async () => void lines.push(`cache refreshed for term ${term}`),
+  });
+  manager.addController(() => {
+    made += 1;
+    const controller = part(`controller ${made}`);
+    return { name: 'controller', start: (signal) => controller.run(signal) };
+  });
+  expect(made).toBe(1); // so that the caches know what it needs
+  const stop = new AbortController();
+  const running = manager.run(stop.signal);
+  await eventually(() => lines.includes('controller 1 starts'));
+  lost.abort(new LeadershipLost('gone'));
+  await eventually(() => lines.includes('controller 2 starts'));
+  stop.abort();
+  await running;
+  expect(lines).toEqual([
+    'cache starts',
+    'cache refreshed for term 1',
+    'controller 1 starts',
+    'controller 1 ends',
+    'stands by',
+    'cache refreshed for term 2',
+    'controller 2 starts',
+    'controller 2 ends',
+    'cache ends',
+  ]);
+});
+
+test('a term that is lost before the caches were read has no controllers', async () => {
+  const { lines, part } = diary();
+  const lost = new AbortController();
+  const manager = new Manager({
+    leaderElection: {
+      async lead(work, signal) {
+        await work(AbortSignal.any([signal, lost.signal]));
+        lines.push('stands by');
+      },
+    },
+  });
+  const cache = part('cache');
+  manager.addCache({
+    name: 'cache',
+    run: (signal) => cache.run(signal),
+    synced: async () => {},
+    refresh: (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  });
+  const controller = part('controller');
+  manager.addController(() => ({ name: controller.name, start: (signal) => controller.run(signal) }));
+  const running = manager.run(new AbortController().signal).catch((error: unknown) => error);
+  await eventually(() => manager.ready);
+  lost.abort(new LeadershipLost('gone'));
+  await eventually(() => lines.includes('stands by'));
+  await running;
+  expect(lines).toEqual(['cache starts', 'stands by', 'cache ends']);
+});
+
+test('controllers that do not end with their term end the whole', async () => {
+  const { lines, part } = diary();
+  const manager = new Manager({
+    leaderElection: { lead: async () => Promise.reject(new LeadershipLost('the work did not end')) },
+  });
   manager.addServer(part('server'));
-  manager.addController({ name: 'controller', start: async () => {} });
-  await expect(manager.run(new AbortController().signal)).rejects.toMatchObject({ cause: new LeadershipLost('gone') });
+  manager.addController(() => ({ name: 'controller', start: async () => {} }));
+  await expect(manager.run(new AbortController().signal)).rejects.toMatchObject({ cause: new LeadershipLost('the work did not end') });
   expect(lines).toEqual(['server starts', 'server ends']);
 });

@@ -11,13 +11,26 @@ export type Runnable = {
   ready?(signal: AbortSignal): Promise<void>;
 };
 
+/** What a Manager fills before a controller may look at it: an InformerCache, or its like. */
+export type ManagedCache = {
+  readonly name: string;
+  run(signal: AbortSignal): Promise<void>;
+  /** Resolves when it is filled. */
+  synced(signal: AbortSignal): Promise<void>;
+  /** Reads everything anew: a leader begins with what its predecessor wrote. */
+  refresh?(signal: AbortSignal): Promise<void>;
+  /** What it still lacks, for people. */
+  readonly waitingFor?: readonly string[];
+};
+
+/** What a Manager runs as a controller: a Controller, or its like. Resolves when all of its work has ended. */
+export type ManagedController = { readonly name: string; start(signal: AbortSignal): Promise<void> };
+
 export type ManagerOptions = {
   readonly logger?: Logger | undefined;
   readonly clock?: Clock | undefined;
   /** How long the whole stop may take; 30 s unless told. */
   readonly graceMs?: number | undefined;
-  /** How long a stage may take to be ready; 2 min unless told. */
-  readonly readyTimeoutMs?: number | undefined;
   /** Controllers run while it leads; everything else, and readiness, does not wait for it. */
   readonly leaderElection?: Pick<LeaderElection, 'lead'> | undefined;
 };
@@ -29,24 +42,25 @@ type Running = { readonly stage: Stage; readonly stop: AbortController; readonly
 
 /**
  * Starts the parts of a program in order - servers, caches, other runnables, controllers - each stage when the one before
- * is ready, and stops them in reverse: whoever needs a cache is gone before the cache is.
- * With a leader election controllers wait for their turn to lead; a standby is ready without them, its caches warm.
+ * is ready, and stops them in reverse: whoever needs a cache is gone before the cache is. A stage may take its time: no
+ * restart brings an API server back sooner, and `waitingFor` tells what is missing.
+ * With a leader election controllers run while this process leads, made anew for each term; between two terms, and
+ * before the first, it is a standby: ready, its caches warm. What a term begins with has been read since it was won.
  */
 export class Manager {
   private readonly parts: Record<Stage, Runnable[]> = { servers: [], caches: [], runnables: [], controllers: [] };
   private readonly logger: Logger;
   private readonly clock: Clock;
   private readonly graceMs: number;
-  private readonly readyTimeoutMs: number;
   private readonly leaderElection: ManagerOptions['leaderElection'];
-  private isReady = false;
+  private readonly caches: ManagedCache[] = [];
+  private state: 'starting' | 'ready' | 'stopping' = 'starting';
   private started = false;
 
   constructor(options: ManagerOptions = {}) {
     this.logger = options.logger ?? silentLogger;
     this.clock = options.clock ?? systemClock;
     this.graceMs = options.graceMs ?? 30_000;
-    this.readyTimeoutMs = options.readyTimeoutMs ?? 120_000;
     this.leaderElection = options.leaderElection;
   }
 
@@ -55,22 +69,43 @@ export class Manager {
     this.add('servers', server);
   }
 
-  /** An InformerCache, or anything that must be filled before a controller may look at it. */
-  addCache(cache: { readonly name: string; run(signal: AbortSignal): Promise<void>; synced(signal: AbortSignal): Promise<void> }): void {
+  addCache(cache: ManagedCache): void {
     this.add('caches', { name: cache.name, run: (signal) => cache.run(signal), ready: (signal) => cache.synced(signal) });
+    this.caches.push(cache);
   }
 
   addRunnable(runnable: Runnable): void {
     this.add('runnables', runnable);
   }
 
-  addController(controller: { readonly name: string; start(signal: AbortSignal): Promise<void> }): void {
-    this.add('controllers', { name: controller.name, run: (signal) => controller.start(signal) });
+  /**
+   * `make` is called at once, so that the caches know what the controller asks of them before they start, and again
+   * for each further term of leadership: what a controller remembers ends with its term.
+   */
+  addController(make: () => ManagedController): void {
+    const first = make();
+    let next: ManagedController | undefined = first;
+    this.add('controllers', {
+      name: first.name,
+      async run(signal) {
+        const controller = next ?? make();
+        next = undefined;
+        await controller.start(signal);
+      },
+    });
   }
 
   /** Whether every stage has started and none is stopping: the answer of a readiness probe. */
   get ready(): boolean {
-    return this.isReady;
+    return this.state === 'ready';
+  }
+
+  /** Why it is not ready, one short text each, for people. Empty when it is. */
+  get waitingFor(): readonly string[] {
+    if (this.state === 'ready') return [];
+    if (this.state === 'stopping') return ['the end: it stops'];
+    const missing = this.caches.flatMap((cache) => cache.waitingFor ?? []);
+    return missing.length > 0 ? missing : ['the start of its parts'];
   }
 
   /**
@@ -89,12 +124,12 @@ export class Manager {
         running.push(this.launch(stage, stopping, failed));
         await this.untilReady(stage, stopping);
       }
-      this.isReady = !stopping.aborted;
+      if (!stopping.aborted) this.state = 'ready';
       await aborted(stopping);
     } catch (error) {
       if (!stopping.aborted) failed.abort(error);
     }
-    this.isReady = false;
+    this.state = 'stopping';
     await this.stop(running);
     if (failed.signal.aborted) throw failed.signal.reason;
   }
@@ -112,7 +147,10 @@ export class Manager {
     };
     const led: Runnable | undefined = leaderElection && {
       name: 'leader-election',
-      run: (until) => leaderElection.lead((leading) => runAll(this.parts[stage], leading), until),
+      run: (until) =>
+        leaderElection.lead(async (leading) => {
+          if (await this.refreshCaches(leading)) await runAll(this.parts[stage], leading);
+        }, until),
     };
     return { stage, stop, ended: runAll(stage === 'controllers' && led ? [led] : this.parts[stage], stop.signal) };
   }
@@ -129,16 +167,17 @@ export class Manager {
   }
 
   private async untilReady(stage: Stage, stopping: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    const signal = AbortSignal.any([stopping, over.signal]);
-    this.clock.sleep(this.readyTimeoutMs, over.signal).then(
-      () => over.abort(new Error(`the ${stage} were not ready within ${this.readyTimeoutMs / 1000} s`)),
-      () => {}, // ready in time
-    );
+    await Promise.all(this.parts[stage].map((part) => part.ready?.(stopping)));
+  }
+
+  /** A watch may be behind what the last leader wrote, and after an outage it is. False when the term ended meanwhile. */
+  private async refreshCaches(leading: AbortSignal): Promise<boolean> {
     try {
-      await Promise.all(this.parts[stage].map((part) => part.ready?.(signal)));
-    } finally {
-      over.abort();
+      await Promise.all(this.caches.map((cache) => cache.refresh?.(leading)));
+      return true;
+    } catch (error) {
+      if (!leading.aborted) throw error;
+      return false;
     }
   }
 
