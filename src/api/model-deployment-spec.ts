@@ -16,9 +16,9 @@ import {
 } from './fields.ts';
 
 const source = text(
-  /^((hf|s3|https|oci|pvc):\/\/[^/ ]+\/|file:\/\/\/)[^ ]+$/,
+  /^((hf|s3|https?|oci|pvc):\/\/[^/ ]+\/|file:\/\/\/)[^ ]+$/,
   1024,
-  'write where the model is as hf://ORG/REPO, s3://BUCKET/PATH, https://HOST/PATH, oci://HOST/REPO, pvc://CLAIM/PATH or file:///PATH',
+  'write where the model is as hf://ORG/REPO, s3://BUCKET/PATH, https://HOST/PATH, http://HOST/PATH, oci://HOST/REPO, pvc://CLAIM/PATH or file:///PATH',
 );
 
 const file = text(/^[^/ .][^ ]*$|^\.[^. ][^ ]*$/, 256, 'write file names or globs relative to the source, such as *.safetensors');
@@ -31,7 +31,7 @@ const adapter = z.object({
 const model = z
   .object({
     source: source.describe(
-      'Where the model is: `hf://`, `s3://`, `https://`, `oci://`, `pvc://` or `file://`, with an optional `@revision`.',
+      'Where the model is: `hf://`, `s3://`, `https://`, `http://`, `oci://`, `pvc://` or `file://`; `hf://` with an optional `@revision`. An `https://` or `http://` URL names one file.',
     ),
     files: z
       .array(file)
@@ -43,7 +43,7 @@ const model = z
     secretRef: z
       .object({ name: objectName.describe('Name of the Secret.') })
       .describe(
-        'Secret in the same namespace whose keys become environment variables of the worker, such as `HF_TOKEN` or `AWS_ACCESS_KEY_ID`.',
+        'Secret in the same namespace whose keys become environment variables of the worker, such as `MODEL_SOURCE_TOKEN` (sent as a bearer token to an `https://` or `http://` source), `HF_TOKEN` or `AWS_ACCESS_KEY_ID`.',
       )
       .exactOptional(),
     contextLength: int32(128, 16_777_216)
@@ -56,6 +56,12 @@ const model = z
       .describe('LoRA adapters served beside the model.')
       .exactOptional(),
   })
+  .meta(
+    rules({
+      rule: "!has(self.files) || !(self.source.startsWith('http://') || self.source.startsWith('https://'))",
+      message: 'an http:// or https:// source names one file: leave model.files out',
+    }),
+  )
   .describe('What is served.');
 
 const tuning = z

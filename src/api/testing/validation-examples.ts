@@ -54,7 +54,9 @@ export const validationExamples: readonly ValidationExample[] = [
   ...[
     ['hf://Qwen/Qwen3-4B-Instruct-2507@main', 'hf://Qwen'],
     ['s3://models/qwen/', 's3:/models/qwen'],
-    ['https://example.org/model.gguf', 'http://example.org/model.gguf'],
+    ['https://example.org/model.gguf', 'https:///model.gguf'],
+    ['http://models.internal:8080/model.gguf?version=1', 'ftp://models.internal/model.gguf'],
+    ['http://10.0.0.7/a/b/model-Q4_K_M.gguf', 'http://10.0.0.7'],
     ['oci://registry.example.org/models/qwen:1', 'docker://qwen'],
     ['pvc://shared-models/qwen', 'pvc://shared-models'],
     ['file:///models/a.gguf', 'file://models/a b.gguf'],
@@ -71,6 +73,13 @@ export const validationExamples: readonly ValidationExample[] = [
     refused: modelFrom({ files: ['../secret'] }),
     field: 'spec.model.files[0]',
     message: 'write file names or globs relative to the source',
+  },
+  {
+    what: 'no files beside a URL, which names one',
+    accepted: modelFrom({ source: 'https://example.org/model.gguf' }),
+    refused: modelFrom({ source: 'https://example.org/model.gguf', files: ['model.gguf'] }),
+    field: 'spec.model',
+    message: 'an http:// or https:// source names one file',
   },
   {
     what: 'checksums that are SHA-256',
