@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { FakeClock } from '../../core/fake-clock.ts';
 import { type ConfigMap, configMaps, pods } from '../client/resources.ts';
 import type { WatchEvent } from '../client/watch-event.ts';
 import { eventually } from '../testing/eventually.fake.ts';
@@ -82,6 +83,74 @@ test('who asks for the same selection shares one informer, started with the cach
   const late = cache.informer(pods);
   await late.synced(stop.signal);
   expect(asked).toEqual(['configmaps', 'configmaps', 'pods']);
+  stop.abort();
+  await run;
+});
+
+/** A server whose lists are answered by hand, each with what is passed to it. */
+function slowServer() {
+  const lists: { answer(...objects: readonly ConfigMap[]): void; fail(error: Error): void; readonly signal: AbortSignal | undefined }[] =
+    [];
+  const { client } = serverOf([]);
+  const list: ListerWatcher['list'] = (_type, _options, call) => {
+    const { promise, resolve, reject } = Promise.withResolvers<{ items: never[]; resourceVersion: string }>();
+    lists.push({
+      answer: (...objects) => resolve({ items: [...objects] as never[], resourceVersion: '10' }),
+      fail: reject,
+      signal: call?.signal,
+    });
+    return promise;
+  };
+  return { lists, client: { ...client, list } };
+}
+
+test('a refresh is not content with a list that began before it', async () => {
+  const stop = new AbortController();
+  const { client, lists } = slowServer();
+  const informer = new Informer(client, configMaps);
+  const run = informer.run(stop.signal);
+  let fresh = false;
+  await eventually(() => lists.length === 1);
+  const refreshed = informer.refresh(stop.signal).then(() => {
+    fresh = true;
+  });
+  expect(lists[0]?.signal?.aborted).toBe(true);
+  lists[0]?.answer(configMap('old', 1)); // it was read before
+  await eventually(() => lists.length === 2);
+  expect(fresh).toBe(false);
+  lists[1]?.answer(configMap('new', 2));
+  await refreshed;
+  expect(informer.store.keys()).toEqual(['default/new']);
+  stop.abort();
+  await run;
+});
+
+test('a refresh ends the wait after a failure, and goes on asking until it has the answer', async () => {
+  const stop = new AbortController();
+  const clock = new FakeClock();
+  const { client, lists } = slowServer();
+  const informer = new Informer(client, configMaps, {}, { clock, random: () => 0 });
+  const run = informer.run(stop.signal);
+  await eventually(() => lists.length === 1);
+  expect(informer.waitingFor).toBe('configmaps');
+  lists[0]?.fail(new Error('no route'));
+  await eventually(() => expect(informer.waitingFor).toBe('configmaps (no route)'));
+  await eventually(() => clock.sleeping === 1);
+  const refreshed = informer.refresh(stop.signal);
+  await eventually(() => lists.length === 2); // the clock stands still
+  lists[1]?.fail(new Error('still no route'));
+  await eventually(() => clock.sleeping === 1);
+  await clock.advance(30_000);
+  await eventually(() => lists.length === 3);
+  lists[2]?.answer(configMap('a', 1));
+  await refreshed;
+  expect([informer.waitingFor, informer.store.keys()]).toEqual([undefined, ['default/a']]);
+  const impatient = new AbortController();
+  const hopeless = informer.refresh(impatient.signal);
+  impatient.abort(new Error('given up'));
+  await expect(hopeless).rejects.toThrow('given up');
+  await eventually(() => lists.length === 4);
+  lists[3]?.answer();
   stop.abort();
   await run;
 });
