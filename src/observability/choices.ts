@@ -1,3 +1,5 @@
+import { gatewayMark } from './marks.ts';
+
 /**
  * Where Modelfleet itself runs: several installations may share a cluster.
  * Not called `namespace`, for links between dashboards carry choices along, and there it is the namespace of models.
@@ -9,13 +11,10 @@ export const installation = {
   of: 'namespace',
 };
 
-// Gateways know every deployment, also one without replicas. They name it `namespace/name`.
-const deployments = 'modelfleet_gateway_ready_replicas';
-
-/** The namespace and the name of deployments. */
+/** The namespace and the name of deployments. Gateways know all of them, also those without replicas, as `namespace/name`. */
 export const deploymentChoices = [
-  { name: 'namespace', label: 'Namespace', series: deployments, of: 'model', regex: '/^([^/]+)\\//' },
-  { name: 'model', label: 'Model', series: `${deployments}{model=~"$namespace/.+"}`, of: 'model', regex: '/\\/(.+)$/' },
+  { name: 'namespace', label: 'Namespace', series: gatewayMark, of: 'model', regex: '/^([^/]+)\\//' },
+  { name: 'model', label: 'Model', series: `${gatewayMark}{model=~"$namespace/.+"}`, of: 'model', regex: '/\\/(.+)$/' },
 ];
 
 /** Selects the chosen deployments among series of gateways. */

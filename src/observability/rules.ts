@@ -1,3 +1,4 @@
+import { controllerMark, gatewayMark } from './marks.ts';
 import { processMetrics } from './process-row.ts';
 
 /** An alert of Prometheus with the runbook that its annotations carry. */
@@ -16,8 +17,7 @@ type Alert = {
 
 export type AlertGroup = { readonly name: string; readonly alerts: readonly Alert[] };
 
-const controllers = 'controller_runtime_max_concurrent_reconciles{controller="modeldeployment"}';
-const gateways = 'modelfleet_gateway_ready_replicas';
+const processes = `(${controllerMark()} or ${gatewayMark})`;
 const chosen = 'controller="modeldeployment"';
 const failing = `rate(controller_runtime_reconcile_errors_total{${chosen}}[5m])`;
 const reconciling = `rate(controller_runtime_reconcile_total{${chosen}}[5m])`;
@@ -28,7 +28,7 @@ const operator: AlertGroup = {
   alerts: [
     {
       name: 'ModelfleetControllerAbsent',
-      expr: `absent(${controllers})`,
+      expr: `absent${controllerMark()}`,
       for: '5m',
       severity: 'critical',
       summary: 'No Modelfleet controller is seen.',
@@ -79,7 +79,7 @@ const operator: AlertGroup = {
     },
     {
       name: 'ModelfleetApiRequestsForbidden',
-      expr: `sum by (namespace, pod, code) (increase(rest_client_requests_total{code=~"401|403"}[10m]) and on (job, instance) (${controllers} or ${gateways})) > 0`,
+      expr: `sum by (namespace, pod, code) (increase(rest_client_requests_total{code=~"401|403"}[10m]) and on (job, instance) ${controllerMark()}) > 0`,
       for: '5m',
       severity: 'warning',
       summary: 'The API server refuses requests of {{ $labels.namespace }}/{{ $labels.pod }} ({{ $labels.code }}).',
@@ -89,7 +89,7 @@ const operator: AlertGroup = {
     },
     {
       name: 'ModelfleetEventLoopBlocked',
-      expr: `${processMetrics.lag} > 0.5 and on (job, instance) (${controllers} or ${gateways})`,
+      expr: `${processMetrics.lag} > 0.5 and on (job, instance) ${processes}`,
       for: '10m',
       severity: 'warning',
       summary: '{{ $labels.namespace }}/{{ $labels.pod }} is late by {{ $value | humanizeDuration }}.',
@@ -105,7 +105,7 @@ const gateway: AlertGroup = {
   alerts: [
     {
       name: 'ModelfleetGatewayAbsent',
-      expr: `absent(${gateways}) and on () count(modelfleet_worker_ready)`,
+      expr: `absent(${gatewayMark}) and on () count(modelfleet_worker_ready)`,
       for: '5m',
       severity: 'critical',
       summary: 'Models run, but no Modelfleet gateway is seen.',
@@ -125,7 +125,7 @@ const gateway: AlertGroup = {
     },
     {
       name: 'ModelfleetRequestsHeldWithoutReplica',
-      expr: `sum by (model) (max_over_time(modelfleet_gateway_queue_length[5m])) > 0 and on (model) max by (model) (${gateways}) == 0`,
+      expr: `sum by (model) (max_over_time(modelfleet_gateway_queue_length[5m])) > 0 and on (model) max by (model) (${gatewayMark}) == 0`,
       for: '5m',
       severity: 'critical',
       summary: 'Callers wait for {{ $labels.model }}, and no replica is ready.',

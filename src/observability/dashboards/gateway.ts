@@ -2,6 +2,7 @@ import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import { PercentUnit, RequestsPerSecond, Seconds, Short } from '@grafana/grafana-foundation-sdk/units';
 import { chosenAtGateway as chosen, deploymentChoices } from '../choices.ts';
 import { dashboard } from '../dashboard.ts';
+import { gatewayMark } from '../marks.ts';
 import { figure, graph, quantiles } from '../panels.ts';
 import { processRow } from '../process-row.ts';
 
@@ -123,7 +124,7 @@ export function gatewayDashboard(): Dashboard {
           }),
         ],
       },
-      processRow('modelfleet_gateway_ready_replicas'),
+      processRow(gatewayMark),
     ],
   });
 }

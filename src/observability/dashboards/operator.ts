@@ -2,11 +2,12 @@ import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import { OpsPerSecond, RequestsPerSecond, Seconds, Short } from '@grafana/grafana-foundation-sdk/units';
 import { installation } from '../choices.ts';
 import { dashboard } from '../dashboard.ts';
+import { controllerMark } from '../marks.ts';
 import { figure, graph, quantiles } from '../panels.ts';
 import { processRow } from '../process-row.ts';
 
 const chosen = 'controller="modeldeployment", namespace=~"$installation"';
-const controllers = `controller_runtime_max_concurrent_reconciles{${chosen}}`;
+const controllers = controllerMark(', namespace=~"$installation"');
 const requests = `rate(rest_client_requests_total[$__rate_interval]) and on (job, instance) ${controllers}`;
 const writes = `rate(rest_client_requests_total{method!="GET"}[$__rate_interval]) and on (job, instance) ${controllers}`;
 
@@ -37,7 +38,7 @@ export function operatorDashboard(): Dashboard {
             title: 'Controllers',
             description: 'Controller pods that Prometheus sees, leader and standbys.',
             unit: Short,
-            query: { expr: `count(${controllers})`, legend: 'controllers' },
+            query: { expr: `count${controllers}`, legend: 'controllers' },
           }),
           figure({
             title: 'Failed reconciles, last hour',
