@@ -1,11 +1,13 @@
 import type { ModelDeployment } from '../../src/api/model-deployment.ts';
 import type { Random } from '../../src/core/clock.ts';
+import { Failure } from '../../src/core/failure.ts';
 import { ApiError, isAlreadyExists, isConflict, isNotFound, type KubeClient, keyOf, pods } from '../../src/kube/index.ts';
-import { cacheClaim, persistentVolumeClaims } from './builders/cache-claim.ts';
+import { cacheClaim, isOnOneNode, type PersistentVolumeClaim, persistentVolumeClaims } from './builders/cache-claim.ts';
 import { buildPod } from './builders/pod.ts';
 import { controllerUid, type Seen } from './gather.ts';
 import type { PendingWrites } from './pending-writes.ts';
 import type { Plan, Removal } from './plan.ts';
+import { refusalOf } from './refusal.ts';
 
 /** The part of the client that the plan needs. */
 export type PodWriter = Pick<KubeClient, 'create' | 'delete' | 'get'>;
@@ -21,13 +23,14 @@ export type ApplyContext = {
 
 /**
  * Does what the plan says: deletions first, because they make room, then creations.
- * Every write is noted in `writes` before the next reconcile. Throws what the server answered to the first write that failed.
+ * Every write is noted in `writes` before the next reconcile. Throws what the server answered to the first write that failed;
+ * a Failure when a creation is refused and only somebody's change can help.
  */
 export async function applyPlan(plan: Plan, seen: Seen, context: ApplyContext): Promise<void> {
   for (const removal of plan.remove) await remove(removal, seen.deployment, context);
   if (plan.create === 0) return;
-  await createCacheClaim(seen, context);
-  await inGrowingBatches(plan.create, () => createReplica(seen, context));
+  const cache = await cacheClaimOf(seen, context);
+  await inGrowingBatches(plan.create, () => createReplica(seen, cache, context));
 }
 
 async function remove(removal: Removal, deployment: ModelDeployment, { client, writes, signal, onRemoved }: ApplyContext): Promise<void> {
@@ -43,24 +46,49 @@ async function remove(removal: Removal, deployment: ModelDeployment, { client, w
   onRemoved(removal);
 }
 
-/** Created once and never changed: the spec of a claim is immutable, and its fields are so in our API. */
-async function createCacheClaim({ deployment, acceptance }: Seen, { client, signal }: ApplyContext): Promise<void> {
+/** The claim of the cache, made when there is none. It is never changed: what could be is immutable in our API too. */
+async function cacheClaimOf(
+  { deployment, acceptance }: Seen,
+  { client, signal }: ApplyContext,
+): Promise<PersistentVolumeClaim | undefined> {
   const claim = acceptance.accepted ? cacheClaim(deployment, acceptance.spec) : undefined;
-  if (!claim) return;
+  if (!claim) return undefined;
+  const { namespace = '', name = '' } = claim.metadata;
+  const existing = await client.get(persistentVolumeClaims, { namespace, name }, { signal }).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  });
+  if (existing) return requireOurs(existing, deployment);
   try {
-    await client.create(persistentVolumeClaims, claim, { signal });
+    return await client.create(persistentVolumeClaims, claim, { signal });
   } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
+    throw refusalOf(error) ?? error;
   }
 }
 
-async function createReplica({ deployment, template, revision }: Seen, context: ApplyContext): Promise<void> {
+function requireOurs(claim: PersistentVolumeClaim, { metadata: { uid = '' } }: ModelDeployment): PersistentVolumeClaim {
+  const { name, ownerReferences = [], deletionTimestamp } = claim.metadata;
+  if (!controllerUid(claim).includes(uid)) {
+    const owner = ownerReferences.find(({ controller }) => controller);
+    const whose = owner ? `belongs to ${owner.kind} ${owner.name} (UID ${owner.uid})` : 'belongs to no ModelDeployment';
+    throw new Failure('CacheClaimTaken', `The PersistentVolumeClaim ${name} exists and ${whose}.`);
+  }
+  if (deletionTimestamp) throw new Failure('VolumeUnavailable', `The PersistentVolumeClaim ${name} is being deleted: new replicas wait.`);
+  return claim;
+}
+
+async function createReplica(
+  { deployment, template, revision }: Seen,
+  cache: PersistentVolumeClaim | undefined,
+  context: ApplyContext,
+): Promise<void> {
   if (!template || revision === undefined) return;
   const { client, writes, random, signal, onCreated } = context;
   const key = keyOf(deployment);
   const name = writes.takeUncertain(key) ?? podName(deployment.metadata.name, random);
+  const onOneNode = cache !== undefined && isOnOneNode(cache);
   try {
-    const pod = await client.create(pods, buildPod(deployment, template, revision, name), { signal });
+    const pod = await client.create(pods, buildPod(deployment, template, { name, revision, onOneNode }), { signal });
     writes.created(key, pod);
     onCreated(name);
   } catch (error) {
@@ -70,7 +98,7 @@ async function createReplica({ deployment, template, revision }: Seen, context: 
     }
     // No answer, or one that leaves open whether the write was done: try this name again, so that there cannot be two.
     if (!(error instanceof ApiError) || error.code >= 500) writes.uncertain(key, name);
-    throw error;
+    throw refusalOf(error) ?? error;
   }
 }
 

@@ -10,18 +10,19 @@ type Case = {
   readonly deployment: ModelDeployment;
   readonly acceptance: Acceptance;
   readonly previous: { readonly conditions?: readonly Condition[] } | undefined;
-  readonly applyError?: string | undefined;
+  /** Why replicas could not be created or ended just now. */
+  readonly obstacle?: Pick<State, 'reason' | 'message'> | undefined;
   readonly now: number;
 };
 
 /** The conditions of a deployment, those of other writers left alone. */
 export function conditionsOf(observed: Case, count: Tally): Condition[] {
-  const { deployment, acceptance, previous, applyError, now } = observed;
+  const { deployment, acceptance, previous, now } = observed;
   const states: Record<string, State> = {
     Accepted: accepted(acceptance),
-    Loaded: loaded(deployment, acceptance, count),
-    Ready: ready(deployment, acceptance, count),
-    Progressing: progressing(deployment, acceptance, count, applyError),
+    Loaded: loaded(observed, count),
+    Ready: ready(observed, count),
+    Progressing: progressing(observed, count),
   };
   const observedGeneration = deployment.metadata.generation ?? 0;
   return Object.entries(states).reduce<Condition[]>(
@@ -36,27 +37,26 @@ function accepted(acceptance: Acceptance): State {
     : { status: 'False', reason: acceptance.reason, message: acceptance.message };
 }
 
-function loaded(deployment: ModelDeployment, acceptance: Acceptance, count: Tally): State {
-  const idle = idleState(deployment, acceptance, count);
+function loaded(observed: Case, count: Tally): State {
+  const idle = idleState(observed, count);
   if (idle) return idle;
   if (count.updatedReady >= count.desired)
     return { status: 'True', reason: 'Loaded', message: `${of(count.updatedReady, count)} have loaded the model.` };
-  return { status: 'False', ...troubleOr('Loading', count, `${of(count.updatedReady, count)} have loaded the model.`) };
+  return { status: 'False', ...troubleOr('Loading', observed, count, `${of(count.updatedReady, count)} have loaded the model.`) };
 }
 
-function ready(deployment: ModelDeployment, acceptance: Acceptance, count: Tally): State {
-  const idle = idleState(deployment, acceptance, count);
+function ready(observed: Case, count: Tally): State {
+  const idle = idleState(observed, count);
   if (idle) return idle;
   if (count.ready >= count.desired) return { status: 'True', reason: 'Ready', message: `${of(count.ready, count)} can serve.` };
-  return { status: 'False', ...troubleOr('NotEnoughReplicas', count, `${of(count.ready, count)} can serve.`) };
+  return { status: 'False', ...troubleOr('NotEnoughReplicas', observed, count, `${of(count.ready, count)} can serve.`) };
 }
 
-function progressing(deployment: ModelDeployment, acceptance: Acceptance, count: Tally, applyError: string | undefined): State {
+function progressing({ deployment, acceptance, obstacle }: Case, count: Tally): State {
   if (!acceptance.accepted) return { status: 'False', reason: acceptance.reason, message: acceptance.message };
   if (deployment.metadata.deletionTimestamp) return { status: 'True', reason: 'Terminating', message: 'Replicas are ending.' };
-  if (applyError !== undefined) return { status: 'False', reason: 'ReplicasNotApplied', message: applyError };
   const outdated = count.standing.length - count.updated.length;
-  const trouble = troubleOf(count);
+  const trouble = troubleOf(obstacle, count);
   if (trouble) return { status: 'False', ...trouble };
   if (outdated > 0)
     return {
@@ -71,25 +71,27 @@ function progressing(deployment: ModelDeployment, acceptance: Acceptance, count:
   return { status: 'False', reason: 'Complete', message: 'Everything is as the spec says.' };
 }
 
-/** The state of Loaded and Ready where nothing is meant to run. */
-function idleState(deployment: ModelDeployment, acceptance: Acceptance, count: Tally): State | undefined {
+/** The state of Loaded and Ready where no replica is made. */
+function idleState({ deployment, acceptance }: Case, count: Tally): State | undefined {
   if (deployment.metadata.deletionTimestamp) return { status: 'False', reason: 'Terminating', message: 'The deployment is being deleted.' };
-  if (!acceptance.accepted)
-    return count.ready > 0 ? undefined : { status: 'False', reason: acceptance.reason, message: acceptance.message };
+  if (!acceptance.accepted && count.ready > 0)
+    return { status: 'True', reason: 'StillServing', message: `${count.ready} replicas from before can serve; no other is made.` };
+  if (!acceptance.accepted) return { status: 'False', reason: acceptance.reason, message: acceptance.message };
   if (acceptance.spec.suspend) return { status: 'False', reason: 'Suspended', message: 'spec.suspend is true: no replica runs.' };
   if (count.desired === 0) return { status: 'False', reason: 'ScaledToZero', message: 'No replica is wanted.' };
   return undefined;
 }
 
-/** What the worst replica of the current revision says, if one is broken or cannot go on. */
-function troubleOf(count: Tally): Pick<State, 'reason' | 'message'> | undefined {
+/** Why replicas are not there, or what the worst of the current revision says if one is broken or cannot go on. */
+function troubleOf(obstacle: Case['obstacle'], count: Tally): Pick<State, 'reason' | 'message'> | undefined {
+  if (obstacle) return { reason: obstacle.reason, message: obstacle.message };
   const worst = count.updated.find(isBroken) ?? count.updated.find((replica) => !replica.ready && replica.reason !== undefined);
   if (!worst) return undefined;
   return { reason: worst.reason ?? worst.phase, message: `${worst.name}: ${worst.message ?? worst.phase}` };
 }
 
-function troubleOr(reason: string, count: Tally, message: string): Pick<State, 'reason' | 'message'> {
-  return troubleOf(count) ?? { reason, message };
+function troubleOr(reason: string, { obstacle }: Case, count: Tally, message: string): Pick<State, 'reason' | 'message'> {
+  return troubleOf(obstacle, count) ?? { reason, message };
 }
 
 function of(some: number, { desired }: Tally): string {

@@ -3,7 +3,7 @@ import type { ModelDeployment, ModelDeploymentSpec } from '../../src/api/model-d
 import type { AgentStatus } from '../../src/core/agent-contract.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
-import { InformerCache, KubeClient, type Pod } from '../../src/kube/index.ts';
+import { InformerCache, KubeClient, type KubeObject, type Pod } from '../../src/kube/index.ts';
 import { FakeApiServer } from '../../src/kube/testing/api-server.fake.ts';
 import { eventually } from '../../src/kube/testing/eventually.fake.ts';
 import { modelDeploymentController } from './controller.ts';
@@ -114,4 +114,21 @@ test('comes through a server that fails and watches that break', async () => {
   await eventually(() => expect(pods()).toHaveLength(2));
   await eventually(() => expect(status()).toMatchObject({ replicas: 2 }));
   expect(pods()).toHaveLength(2);
+});
+
+test('looks again when the level of a namespace changes', async () => {
+  const level = (enforce: string) =>
+    server.put('namespaces', {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'models', labels: { 'pod-security.kubernetes.io/enforce': enforce } },
+    } as KubeObject);
+  level('restricted');
+  put({ cache: { type: 'HostPath' } });
+  const accepted = () => status()?.conditions?.find(({ type }) => type === 'Accepted');
+  await eventually(() => expect(accepted()).toMatchObject({ status: 'False', reason: 'PodSecurityForbidden' }));
+  expect(pods()).toEqual([]);
+  level('privileged');
+  await eventually(() => expect(pods()).toHaveLength(1));
+  await eventually(() => expect(accepted()).toMatchObject({ status: 'True' }));
 });

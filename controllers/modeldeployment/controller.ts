@@ -1,3 +1,4 @@
+import type { ModelDeployment } from '../../src/api/model-deployment.ts';
 import { labels, modelDeploymentResource } from '../../src/api/resources.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import {
@@ -7,14 +8,19 @@ import {
   type Informer,
   type InformerCache,
   type KubeClient,
+  keyOf,
+  labelsChanged,
+  namespaces,
   nodes,
   owns,
   type Pod,
   pods,
   refKey,
   type Source,
+  watches,
 } from '../../src/kube/index.ts';
 import { AgentClient } from './agent-client.ts';
+import type { WorkerDefaults } from './builders/worker-image.ts';
 import { byController, controllerUid, type Sight } from './gather.ts';
 import { PendingWrites } from './pending-writes.ts';
 import { probeSource } from './probe-source.ts';
@@ -22,18 +28,21 @@ import { type FetchStatus, StatusProber } from './prober.ts';
 import { type ReconcilerOptions, reconciler } from './reconcile.ts';
 import { modelDeployments } from './status-writer.ts';
 
-export type ModelDeploymentControllerOptions = ReconcilerOptions & {
-  readonly client: KubeClient;
-  readonly cache: InformerCache;
-  /** Image of replicas whose spec names none. */
-  readonly workerImage: string;
-  /** How to ask agents; over HTTP unless told. */
-  readonly fetchStatus?: FetchStatus | undefined;
-  readonly logger: Logger;
-  readonly metrics?: ControllerMetrics | undefined;
-  /** Deployments in work at a time; 8 unless told. */
-  readonly concurrency?: number | undefined;
-};
+export type ModelDeploymentControllerOptions = ReconcilerOptions &
+  WorkerDefaults & {
+    readonly client: KubeClient;
+    readonly cache: InformerCache;
+    /** The only namespace to look at; all unless given. */
+    readonly namespace?: string | undefined;
+    /** How to ask agents; over HTTP unless told. */
+    readonly fetchStatus?: FetchStatus | undefined;
+    readonly logger: Logger;
+    readonly metrics?: ControllerMetrics | undefined;
+    /** Deployments in work at a time; 8 unless told. */
+    readonly concurrency?: number | undefined;
+  };
+
+const byNamespace = 'namespace';
 
 /**
  * A controller that gives every ModelDeployment its replicas and its status. The informers of `cache` must run.
@@ -41,8 +50,10 @@ export type ModelDeploymentControllerOptions = ReconcilerOptions & {
  */
 export function modelDeploymentController(options: ModelDeploymentControllerOptions): Controller {
   const { cache, clock, logger, metrics } = options;
-  const deployments = cache.informer(modelDeployments);
-  const replicas = cache.informer(pods, { labelSelector: labels.model, indexers: { [byController]: controllerUid } });
+  const scope = options.namespace === undefined ? {} : { namespace: options.namespace };
+  const deployments = cache.informer(modelDeployments, { ...scope, indexers: { [byNamespace]: namespaceOf } });
+  const replicas = cache.informer(pods, { ...scope, labelSelector: labels.model, indexers: { [byController]: controllerUid } });
+  const places = cache.informer(namespaces, options.namespace === undefined ? {} : { fieldSelector: `metadata.name=${options.namespace}` });
   const agents = options.fetchStatus ? undefined : new AgentClient();
   const fetchStatus = options.fetchStatus ?? agents?.fetchStatus;
   if (!fetchStatus) throw new TypeError('nothing to ask agents with');
@@ -52,9 +63,10 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
     deployments: deployments.store,
     pods: replicas.store,
     nodes: cache.informer(nodes).store,
+    namespaces: places.store,
     writes,
     probe: (uid) => prober.latest(uid),
-    workerImage: options.workerImage,
+    defaults: options,
   };
   return new Controller({
     name: 'modeldeployment',
@@ -63,6 +75,7 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
       goneReplicas(replicas, writes), // first: it must know before the owner is looked at
       forType(deployments),
       owns(replicas, modelDeploymentResource),
+      watches(places, ({ metadata }) => deployments.store.byIndex(byNamespace, metadata.name).map(keyOf), labelsChanged),
       probeSource(replicas, prober, () => {
         agents?.close().catch((error: unknown) => logger.warn({ err: error }, 'closing the connections to agents failed'));
       }),
@@ -73,6 +86,10 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
     logger,
     metrics,
   });
+}
+
+function namespaceOf({ metadata }: ModelDeployment): readonly string[] {
+  return [metadata.namespace ?? ''];
 }
 
 /** Tells `writes` of every replica that goes, while the controller runs; enqueues nothing itself. */

@@ -1,16 +1,19 @@
 import type { ModelDeployment } from '../../src/api/model-deployment.ts';
 import { parseDuration } from '../../src/core/durations.ts';
-import type { Node, Pod, Store } from '../../src/kube/index.ts';
+import type { KubeObject, Namespace, Node, Pod, Store } from '../../src/kube/index.ts';
 import { type Acceptance, accept } from './acceptance.ts';
-import { type PodTemplate, podTemplate, revisionOf } from './builders/pod.ts';
+import { type PodTemplate, podTemplate } from './builders/pod.ts';
+import { revisionOf } from './builders/revision.ts';
+import type { WorkerDefaults } from './builders/worker-image.ts';
 import type { PendingWrites } from './pending-writes.ts';
+import { enforcedLevel, type PodSecurityLevel } from './pod-security.ts';
 import { type Probe, type Replica, readReplica } from './replica.ts';
 
 /** Name of the index of pods by the UID of the object that controls them. */
 export const byController = 'controller';
 
-export function controllerUid(pod: Pod): readonly string[] {
-  return pod.metadata.ownerReferences?.filter(({ controller }) => controller).map(({ uid }) => uid) ?? [];
+export function controllerUid(object: KubeObject): readonly string[] {
+  return object.metadata.ownerReferences?.filter(({ controller }) => controller).map(({ uid }) => uid) ?? [];
 }
 
 /** Where a reconcile looks: caches only, never the server. */
@@ -18,15 +21,17 @@ export type Sight = {
   readonly deployments: Pick<Store<ModelDeployment>, 'get'>;
   readonly pods: Pick<Store<Pod>, 'byIndex'>;
   readonly nodes: Pick<Store<Node>, 'get'>;
+  readonly namespaces: Pick<Store<Namespace>, 'get'>;
   readonly writes: PendingWrites;
   readonly probe: (uid: string) => Probe | undefined;
-  readonly workerImage: string;
+  readonly defaults: WorkerDefaults;
 };
 
 /** All that a reconcile may know of one deployment. */
 export type Seen = {
   readonly deployment: ModelDeployment;
   readonly acceptance: Acceptance;
+  readonly podSecurity: PodSecurityLevel;
   /** What a new replica is made from; undefined when the spec cannot be run. */
   readonly template: PodTemplate | undefined;
   readonly revision: string | undefined;
@@ -41,16 +46,18 @@ const noTimeout = Number.POSITIVE_INFINITY;
 export function gather(key: string, sight: Sight, now: number): Seen | undefined {
   const deployment = sight.deployments.get(key);
   if (!deployment) return undefined;
-  const acceptance = accept(deployment);
-  const template = acceptance.accepted ? podTemplate(deployment, acceptance.spec, sight.workerImage) : undefined;
-  const noProgressTimeoutMs = acceptance.accepted ? parseDuration(acceptance.spec.rollout.noProgressTimeout) : noTimeout;
+  const podSecurity = enforcedLevel(sight.namespaces.get(deployment.metadata.namespace ?? ''));
+  const acceptance = accept(deployment, podSecurity);
+  const spec = acceptance.accepted ? acceptance.spec : undefined;
+  const noProgressTimeoutMs = spec ? parseDuration(spec.rollout.noProgressTimeout) : noTimeout;
   const pods = sight.writes.overlay(key, sight.pods.byIndex(byController, deployment.metadata.uid ?? ''));
   const replicas = pods.map((pod) => readReplica(pod, sight.probe(pod.metadata.uid ?? ''), noProgressTimeoutMs, now));
   return {
     deployment,
     acceptance,
-    template,
-    revision: template ? revisionOf(template) : deployment.status?.revision,
+    podSecurity,
+    template: spec && podTemplate(deployment, spec, sight.defaults),
+    revision: spec ? revisionOf(deployment, spec) : deployment.status?.revision,
     replicas,
     nodeClasses: nodeClassesOf(replicas, sight.nodes),
   };

@@ -1,11 +1,13 @@
 import type { Clock, Random } from '../../src/core/clock.ts';
-import { describeError } from '../../src/core/failure.ts';
+import { describeError, Failure } from '../../src/core/failure.ts';
 import { done, type EventRecorder, type KubeClient, type Reconcile, requeueAfter } from '../../src/kube/index.ts';
 import { applyPlan, type PodWriter } from './apply.ts';
+import { explained } from './explain.ts';
 import { gather, type Seen, type Sight } from './gather.ts';
 import { type Plan, planReplicas, type Removal } from './plan.ts';
+import { Refusals } from './refusals.ts';
 import { Replacements } from './replacements.ts';
-import { statusOf } from './status.ts';
+import { type Obstacle, statusOf } from './status.ts';
 import { StatusWriter } from './status-writer.ts';
 
 export type ReconcilerOptions = {
@@ -21,11 +23,12 @@ export type ReconcilerOptions = {
 const recheckMs = 10_000;
 const nothing: Plan = { create: 0, remove: [] };
 
-/** One reconcile: gather, plan, apply, report. Remembers only what it wrote and how often replacements failed. */
+/** One reconcile: gather, plan, apply, report. Remembers only what it wrote, what was refused and how often replacements failed. */
 export function reconciler(sight: Sight, options: ReconcilerOptions): Reconcile {
   const { client, clock, events, gatewayUrl, random = Math.random } = options;
   const statuses = new StatusWriter(client, clock);
   const replacements = new Replacements(clock);
+  const refusals = new Refusals(clock);
 
   return async (key, { signal, logger }) => {
     const seen = gather(key, sight, clock.now());
@@ -33,11 +36,16 @@ export function reconciler(sight: Sight, options: ReconcilerOptions): Reconcile 
       sight.writes.forget(key);
       statuses.forget(key);
       replacements.forget(key);
+      refusals.forget(key);
       return done();
     }
     const { deployment } = seen;
     replacements.note(key, seen);
-    const plan = planFor(seen, replacements.waitMs(key) > 0);
+    const wanted = planFor(seen, replacements.waitMs(key) > 0);
+    const situation = situationOf(seen);
+    if (wanted.create === 0) refusals.forget(key);
+    const held = refusals.current(key, situation) !== undefined && refusals.waitMs(key) > 0;
+    const plan = held ? { ...wanted, create: 0 } : wanted;
     let failure: { readonly error: unknown } | undefined;
     try {
       await applyPlan(plan, seen, {
@@ -54,9 +62,15 @@ export function reconciler(sight: Sight, options: ReconcilerOptions): Reconcile 
           events?.event(deployment, removal.reason === 'Ended' ? 'Warning' : 'Normal', `Replica${removal.reason}`, removalMessage(removal));
         },
       });
+      if (plan.create > 0) refusals.forget(key);
     } catch (error) {
-      failure = { error }; // told in the status before it is thrown to the queue, which tries again
-      events?.event(deployment, 'Warning', 'ReplicasNotApplied', describeError(error));
+      if (!(error instanceof Failure)) {
+        failure = { error }; // told in the status before it is thrown to the queue, which tries again
+      } else if (refusals.note(key, situation, error)) {
+        const { reason, message } = explained(error.reason, error.message);
+        logger.warn({ reason, detail: error.message }, 'replicas are refused');
+        events?.event(deployment, 'Warning', reason, message);
+      }
     }
     const now = clock.now();
     const { replicas } = gather(key, sight, now) ?? seen;
@@ -65,13 +79,19 @@ export function reconciler(sight: Sight, options: ReconcilerOptions): Reconcile 
       replicas,
       previous: statuses.latest(deployment),
       gatewayUrl,
-      applyError: failure && describeError(failure.error),
+      obstacle: obstacleOf(refusals.current(key, situation), failure),
       now,
     });
     const statusDueMs = await statuses.write(deployment, status, signal);
     if (failure) throw failure.error;
     const loads = status.loading !== undefined;
-    const waits = [statusDueMs, sight.writes.expiresIn(key), replacements.waitMs(key) || undefined, loads ? recheckMs : undefined];
+    const waits = [
+      statusDueMs,
+      sight.writes.expiresIn(key),
+      replacements.waitMs(key) || undefined,
+      refusals.waitMs(key) || undefined,
+      loads ? recheckMs : undefined,
+    ];
     const soonest = Math.min(...waits.filter((ms) => ms !== undefined));
     return Number.isFinite(soonest) ? requeueAfter(soonest) : done();
   };
@@ -84,6 +104,16 @@ function planFor(seen: Seen, holdCreation: boolean): Plan {
   const { rollout, suspend } = acceptance.spec;
   const plan = planReplicas({ ...rollout, suspend, replicas: acceptance.spec.replicas, revision }, replicas);
   return holdCreation ? { ...plan, create: 0 } : plan;
+}
+
+/** All that a refusal may hang on and that we see: when it changes, it is worth another try at once. */
+function situationOf({ deployment, revision, podSecurity }: Seen): string {
+  return JSON.stringify([deployment.metadata.uid, deployment.metadata.generation, revision, podSecurity]);
+}
+
+function obstacleOf(refusal: Failure | undefined, failure: { readonly error: unknown } | undefined): Obstacle | undefined {
+  if (refusal) return { ...explained(refusal.reason, refusal.message), refused: true };
+  return failure && { reason: 'ReplicasNotApplied', message: describeError(failure.error), refused: false };
 }
 
 function removalMessage({ replica, reason }: Removal): string {

@@ -34,11 +34,53 @@ describe('before the agent answers', () => {
     });
   });
 
-  test("the kubelet's own reason is shown when there is no better one", () => {
-    expect(read(waitingFor('CreateContainerConfigError', 'secret "hf" not found'))).toMatchObject({
-      phase: 'Scheduled',
-      reason: 'CreateContainerConfigError',
-      message: 'secret "hf" not found',
+  test.each([
+    ['CreateContainerConfigError', 'secret "hf" not found', 'ReferenceNotFound'],
+    ['CreateContainerConfigError', 'configmap "env" not found', 'ReferenceNotFound'],
+    ['CreateContainerConfigError', "couldn't find key TOKEN in Secret models/hf", 'ReferenceNotFound'],
+    ['CreateContainerConfigError', 'container has runAsNonRoot and image will run as root', 'CreateContainerConfigError'],
+    ['RunContainerError', 'exec: "worker": executable file not found in $PATH', 'RunContainerError'],
+  ])('%s (%s) is %s', (kubelet, message, reason) => {
+    expect(read(waitingFor(kubelet, message))).toMatchObject({ phase: 'Scheduled', reason, message: expect.stringContaining(message) });
+  });
+
+  test.each([
+    ['persistentvolumeclaim "models" not found', 'VolumeUnavailable'],
+    ['0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found', 'VolumeUnavailable'],
+    ["0/3 nodes are available: 3 node(s) didn't find available persistent volumes to bind.", 'VolumeUnavailable'],
+    ['0/3 nodes are available: 1 node(s) had volume node affinity conflict, 2 Insufficient nvidia.com/gpu.', 'Unschedulable'],
+    ['0/1 nodes are available: 1 Insufficient nvidia.com/gpu.', 'Unschedulable'],
+  ])('not scheduled because of %s is %s', (message, reason) => {
+    const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }];
+    const unscheduled = pod('p', { spec: { nodeName: '' }, status: { phase: 'Pending', conditions } });
+    expect(read(unscheduled)).toMatchObject({ phase: 'Pending', reason, message: expect.stringContaining(message) });
+  });
+
+  describe('on a node', () => {
+    const preparing = (ready: 'True' | 'False') =>
+      pod('p', {
+        status: {
+          phase: 'Pending',
+          conditions: [
+            { type: 'PodScheduled', status: 'True', lastTransitionTime: new Date(t0).toISOString() },
+            { type: 'PodReadyToStartContainers', status: ready, lastTransitionTime: new Date(t0).toISOString() },
+          ],
+          containerStatuses: [container({ waiting: { reason: 'ContainerCreating' } })],
+        },
+      });
+
+    test('it is Scheduled until volumes and network are there, then it pulls its image', () => {
+      expect(read(preparing('False'))).toMatchObject({ phase: 'Scheduled' });
+      expect(read(preparing('True'), undefined, t0 + 3_600_000)).toMatchObject({ phase: 'PullingImage', reason: undefined });
+    });
+
+    test('it is Stalled when they are not there after noProgressTimeout', () => {
+      expect(read(preparing('False'), undefined, t0 + 299_999).phase).toBe('Scheduled');
+      expect(read(preparing('False'), undefined, t0 + 300_000)).toMatchObject({
+        phase: 'Stalled',
+        reason: 'NoProgress',
+        message: expect.stringContaining('for 5m: the events of the pod say why (kubectl describe pod p -n models)'),
+      });
     });
   });
 

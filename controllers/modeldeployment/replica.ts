@@ -3,9 +3,11 @@ import { labels } from '../../src/api/resources.ts';
 import type { AgentStatus } from '../../src/core/agent-contract.ts';
 import { formatDuration } from '../../src/core/durations.ts';
 import type { ReplicaPhase } from '../../src/core/phases.ts';
-import { isFailureReason, reasons } from '../../src/core/reasons.ts';
 import type { Pod } from '../../src/kube/index.ts';
-import { isOnLadder, overallPercent } from './progress.ts';
+import { explained } from './explain.ts';
+import { kubeletStanding } from './kubelet-standing.ts';
+import { isOnLadder } from './progress.ts';
+import { at, type Standing } from './standing.ts';
 
 /** What the prober knows of a replica's agent. */
 export type Probe = {
@@ -40,8 +42,6 @@ export type Replica = {
   readonly waiting: number;
   readonly agent: AgentStatus | undefined;
 };
-
-type Standing = Pick<Replica, 'phase' | 'percent'> & { readonly reason?: string | undefined; readonly message?: string | undefined };
 
 /** Reads one replica from its pod and what its agent told. Pure; instants in milliseconds. */
 export function readReplica(pod: Pod, probe: Probe | undefined, noProgressTimeoutMs: number, now: number): Replica {
@@ -80,7 +80,7 @@ function standingOf(
   if (pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded') return finishedStanding(pod);
   if (agent) return agentStanding(pod, agent, now - (probe?.progressedAt ?? now), noProgressTimeoutMs);
   if (isReplicaReady(pod)) return at('Ready');
-  return kubeletStanding(pod, probe);
+  return kubeletStanding(pod, probe?.lastFailure, noProgressTimeoutMs, now);
 }
 
 function finishedStanding(pod: Pod): Standing {
@@ -97,47 +97,7 @@ function agentStanding(pod: Pod, agent: AgentStatus, silentMs: number, noProgres
   return { phase: 'Stalled', percent: at(agent.phase, agent.percent).percent, ...explained('NoProgress', message) };
 }
 
-/** What the kubelet and the scheduler show before the agent answers, and after it died. */
-function kubeletStanding(pod: Pod, probe: Probe | undefined): Standing {
-  const container = pod.status?.containerStatuses?.[0];
-  const waiting = container?.state?.waiting;
-  const terminated = container?.state?.terminated ?? container?.lastState?.terminated;
-  if (waiting?.reason && /^(ErrImage|ImagePull|InvalidImageName|ImageInspect)/.test(waiting.reason))
-    return { ...at('PullingImage'), ...explained('ImagePullFailed', waiting.message ?? waiting.reason) };
-  if (terminated && waiting?.reason !== 'CrashLoopBackOff' && isClean(terminated)) return at('Scheduled');
-  if (terminated && (waiting || container?.state?.terminated)) {
-    const reason = terminated.reason === 'OOMKilled' ? 'HostOutOfMemory' : (probe?.lastFailure?.reason ?? 'EngineCrashed');
-    const words = probe?.lastFailure?.message ?? terminated.message?.trim();
-    const message = `The worker ended with ${terminated.signal ? `signal ${terminated.signal}` : `exit code ${terminated.exitCode}`}.`;
-    return { phase: 'Failed', percent: 0, ...explained(reason, words ? `${message} ${words}` : message) };
-  }
-  // Such as CreateContainerConfigError when a Secret is missing.
-  if (waiting?.reason && !['ContainerCreating', 'PodInitializing'].includes(waiting.reason))
-    return { ...at('Scheduled'), reason: waiting.reason, message: waiting.message };
-  if (container?.state?.running) return at('Fetching');
-  if (pod.spec?.nodeName) return at('Scheduled');
-  const unscheduled = pod.status?.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
-  return { ...at('Pending'), ...(unscheduled && explained('Unschedulable', unscheduled.message ?? '')) };
-}
-
-/** It drained when it was told to end, or went with its node: it is started again, and nothing failed. */
-function isClean({ exitCode, reason }: { exitCode: number; reason?: string | undefined }): boolean {
-  return exitCode === 0 || reason === 'ContainerStatusUnknown';
-}
-
-function at(phase: Parameters<typeof overallPercent>[0], percent: number | null = 0): Standing {
-  return { phase, percent: overallPercent(phase, percent ?? 0) };
-}
-
 /** What a replica does that is no failure, such as waiting for another's download. */
 function remark({ message }: AgentStatus): Pick<Standing, 'message'> {
   return message === null ? {} : { message };
-}
-
-/** The reason with its message, which ends with the remedy. Cut to what the API takes. */
-function explained(reason: string, message: string): Pick<Standing, 'reason' | 'message'> {
-  const remedy = isFailureReason(reason) ? reasons[reason] : '';
-  const sentence = message === '' || /[.!?…]$/.test(message) ? message : `${message}.`;
-  const whole = message.includes(remedy) ? message : `${sentence} ${remedy}`.trim();
-  return { reason, message: whole.length > 4096 ? `${whole.slice(0, 4095)}…` : whole };
 }

@@ -14,7 +14,7 @@ function status(
   const subject = fields.deployment ?? deployment({ replicas: 2, ...spec });
   const result = statusOf({
     deployment: subject,
-    acceptance: accept(subject),
+    acceptance: accept(subject, 'privileged'),
     revision: 'v1',
     replicas,
     previous: undefined,
@@ -86,6 +86,14 @@ describe('loading', () => {
   test('does not count surplus, leaving or outdated replicas', () => {
     const others = [replica({ percent: 1 }), replica({ percent: 2, leaving: true }), replica({ percent: 3, revision: 'v0' })];
     expect(status([...others, loaded(), slow]).loading?.slowestReplica).toBe('slow');
+  });
+
+  test('has no bytes where the agent knows none', () => {
+    const unknown = agent({ bytesDone: 7, bytesTotal: null, bytesPerSecond: null });
+    const { loading } = status([replica({ agent: unknown })]);
+    expect(loading).toMatchObject({ bytesDone: 7 });
+    expect(Object.keys(loading ?? {})).not.toEqual(expect.arrayContaining(['bytesTotal']));
+    expect(Object.keys(loading ?? {})).not.toEqual(expect.arrayContaining(['bytesPerSecond']));
   });
 
   test('has no ETA while there is none', () => {
@@ -166,12 +174,31 @@ describe('conditions', () => {
       });
   });
 
-  test('say that replicas could not be created', () => {
-    expect(condition(status([], {}, { applyError: 'pods is forbidden' }), 'Progressing')).toMatchObject({
-      status: 'False',
-      reason: 'ReplicasNotApplied',
-      message: 'pods is forbidden',
+  describe('when replicas cannot be created', () => {
+    const obstacle = { reason: 'QuotaExceeded', message: 'exceeded quota: gpus.', refused: true };
+    const lost = { reason: 'ReplicasNotApplied', message: 'the connection was cut', refused: false };
+
+    test.each(['Loaded', 'Ready', 'Progressing'])('say so in %s', (type) => {
+      const { reason, message } = obstacle;
+      expect(condition(status([], {}, { obstacle }), type)).toMatchObject({ status: 'False', reason, message });
+      expect(condition(status([], {}, { obstacle: lost }), type)).toMatchObject({ status: 'False', reason: 'ReplicasNotApplied' });
     });
+
+    test('leave Ready alone while enough replicas serve', () => {
+      const serving = [loaded({ revision: 'v0' }), loaded({ revision: 'v0' })];
+      expect(condition(status(serving, {}, { obstacle }), 'Ready')).toMatchObject({ status: 'True' });
+    });
+
+    test.each<[string, string, readonly Replica[]]>([
+      ['Failed', 'there is none', []],
+      ['Failed', 'all that there are fail', [failed('EngineCrashed')]],
+      ['Loading', 'another loads', [replica()]],
+      ['Degraded', 'another serves', [loaded()]],
+    ])('the phase is %s when they are refused and %s', (phase, _, replicas) =>
+      expect(status(replicas, {}, { obstacle }).phase).toBe(phase),
+    );
+
+    test('the phase is Pending when it is only tried again', () => expect(status([], {}, { obstacle: lost }).phase).toBe('Pending'));
   });
 
   test.each<[string, Partial<ModelDeploymentSpec>]>([
@@ -180,6 +207,13 @@ describe('conditions', () => {
     ['InvalidSpec', { replicas: -1 }],
   ])('refuse with %s what cannot be run', (reason, spec) => {
     expect(condition(status([], spec), 'Accepted')).toMatchObject({ status: 'False', reason });
+  });
+
+  test('tell of replicas that still serve when no other can be made', () => {
+    const still = status([loaded()], { engine: { type: 'VLLM' } });
+    expect(still.phase).toBe('Degraded');
+    expect(condition(still, 'Ready')).toMatchObject({ status: 'True', reason: 'StillServing' });
+    expect(condition(still, 'Progressing')).toMatchObject({ status: 'False', reason: 'UnsupportedEngine' });
   });
 
   test('keep their transition time until their status changes', () => {

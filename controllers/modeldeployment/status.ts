@@ -26,9 +26,16 @@ export type Observation = {
   readonly nodeClasses: ReadonlyMap<string, string>;
   /** Address of the gateway, without `/v1`. */
   readonly gatewayUrl: string | undefined;
-  /** Why replicas could not be created or ended just now. */
-  readonly applyError?: string | undefined;
+  readonly obstacle?: Obstacle | undefined;
   readonly now: number;
+};
+
+/** Why replicas could not be created or ended just now. */
+export type Obstacle = {
+  readonly reason: string;
+  readonly message: string;
+  /** Somebody must change something; trying again does not help. */
+  readonly refused: boolean;
 };
 
 const maxReplicaStatuses = 32;
@@ -42,7 +49,7 @@ export function statusOf(observed: Observation): ModelDeploymentStatus {
   const nodeClass = nodeClassOf(count.standing, observed.nodeClasses);
   return {
     observedGeneration: deployment.metadata.generation ?? 0,
-    phase: phaseOf(deployment, acceptance, count),
+    phase: phaseOf(observed, count),
     replicas: count.standing.length,
     readyReplicas: count.ready,
     updatedReplicas: count.updated.length,
@@ -65,15 +72,16 @@ export function statusOf(observed: Observation): ModelDeploymentStatus {
 }
 
 /** A summary for people. Programs read the conditions. */
-function phaseOf(deployment: ModelDeployment, acceptance: Acceptance, count: Tally): NonNullable<ModelDeploymentStatus['phase']> {
+function phaseOf({ deployment, acceptance, obstacle }: Observation, count: Tally): NonNullable<ModelDeploymentStatus['phase']> {
   if (deployment.metadata.deletionTimestamp) return 'Terminating';
-  if (!acceptance.accepted) return 'Failed';
+  if (!acceptance.accepted) return count.ready > 0 ? 'Degraded' : 'Failed';
   if (acceptance.spec.suspend) return 'Suspended';
   if (count.desired === 0) return 'ScaledToZero';
   if (count.ready >= count.desired) return 'Ready';
   const broken = count.updated.filter(isBroken).length;
-  if (count.ready > 0) return broken > 0 ? 'Degraded' : 'Loading';
-  if (broken > 0 && broken === count.updated.length) return 'Failed';
+  const refused = obstacle?.refused === true;
+  if (count.ready > 0) return broken > 0 || refused ? 'Degraded' : 'Loading';
+  if ((broken > 0 || refused) && broken === count.updated.length) return 'Failed';
   return count.updated.some(({ phase }) => phase !== 'Pending') ? 'Loading' : 'Pending';
 }
 

@@ -41,4 +41,6 @@ export const annotations = {
   ports: `${apiGroup}/ports`,
   /** `"true"` on a replica that gets no new request because it is about to go. */
   draining: `${apiGroup}/draining`,
+  /** On a ModelDeployment: a new value replaces all replicas, as `kubectl rollout restart` does. */
+  restartedAt: `${apiGroup}/restartedAt`,
 } as const;

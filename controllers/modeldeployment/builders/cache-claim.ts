@@ -5,7 +5,7 @@ import { type Draft, resourceType, type Served } from '../../../src/kube/index.t
 import { ownerReference } from './owner.ts';
 import { cacheClaimName } from './volumes.ts';
 
-type PersistentVolumeClaim = Served<ApiPersistentVolumeClaim>;
+export type PersistentVolumeClaim = Served<ApiPersistentVolumeClaim>;
 
 export const persistentVolumeClaims = resourceType<PersistentVolumeClaim>({
   group: '',
@@ -20,8 +20,6 @@ export function cacheClaim(deployment: ModelDeployment, spec: ResolvedSpec): Dra
   const { type, size, storageClassName } = spec.cache;
   if (type !== 'PersistentVolumeClaim' || size === undefined) return undefined;
   const { name, namespace = '' } = deployment.metadata;
-  // Replicas on different nodes need a class that offers ReadWriteMany; a single one makes do with any class.
-  const shared = Math.max(spec.replicas, spec.scaling?.maxReplicas ?? 0) > 1;
   return {
     metadata: {
       name: cacheClaimName(name),
@@ -30,9 +28,19 @@ export function cacheClaim(deployment: ModelDeployment, spec: ResolvedSpec): Dra
       ownerReferences: [ownerReference(deployment)],
     },
     spec: {
-      accessModes: [shared ? 'ReadWriteMany' : 'ReadWriteOnce'],
+      accessModes: [accessMode(spec)],
       resources: { requests: { storage: String(size) } },
       ...(storageClassName !== undefined && { storageClassName }),
     },
   };
+}
+
+/** Whether the volume of a claim is on one node at a time. */
+export function isOnOneNode(claim: PersistentVolumeClaim): boolean {
+  return claim.spec?.accessModes?.includes('ReadWriteMany') !== true;
+}
+
+/** Replicas on different nodes need a class that offers ReadWriteMany; a single one makes do with any class. */
+function accessMode({ cache, replicas, scaling }: ResolvedSpec): string {
+  return cache.accessMode ?? (Math.max(replicas, scaling?.maxReplicas ?? 0) > 1 ? 'ReadWriteMany' : 'ReadWriteOnce');
 }

@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { type ModelDeploymentSpec, resolveSpec } from '../../../src/api/model-deployment.ts';
 import { deployment } from '../testing/makers.fake.ts';
-import { cacheClaim } from './cache-claim.ts';
-import { buildPod, podTemplate, revisionOf } from './pod.ts';
+import { buildPod, podTemplate } from './pod.ts';
+import { revisionOf } from './revision.ts';
+import type { WorkerDefaults } from './worker-image.ts';
 
 const full: Partial<ModelDeploymentSpec> = {
   model: {
@@ -34,58 +35,79 @@ const full: Partial<ModelDeploymentSpec> = {
   health: { wedgeTimeout: '30s' },
 };
 
-function built(spec: Partial<ModelDeploymentSpec> = {}) {
+function built(
+  spec: Partial<ModelDeploymentSpec> = {},
+  { onOneNode = false, ...defaults }: Partial<WorkerDefaults & { onOneNode: boolean }> = {},
+) {
   const owner = deployment(spec);
-  const template = podTemplate(owner, resolveSpec(owner), 'modelfleet-worker');
-  return { template, revision: revisionOf(template), pod: buildPod(owner, template, revisionOf(template), 'qwen-abcde') };
+  const resolved = resolveSpec(owner);
+  const template = podTemplate(owner, resolved, { workerImage: 'modelfleet-worker', ...defaults });
+  return buildPod(owner, template, { name: 'qwen-abcde', revision: revisionOf(owner, resolved), onOneNode });
 }
 
 test.each([
   ['minimal', {}],
   ['full', full],
 ])('the pod of a %s spec', async (name, spec) => {
-  await expect(stringify(built(spec).pod)).toMatchFileSnapshot(`golden/${name}.yaml`);
+  await expect(stringify(built(spec))).toMatchFileSnapshot(`golden/${name}.yaml`);
 });
 
 test("the user's arguments come last, so that they win", () => {
-  expect(built(full).template.spec.containers[0]?.args?.slice(-2)).toEqual(['--max-sequences', '4']);
+  expect(built(full).spec?.containers[0]?.args?.slice(-2)).toEqual(['--max-sequences', '4']);
 });
 
-describe('the revision', () => {
-  test.each<[string, Partial<ModelDeploymentSpec>]>([
-    ['replicas', { replicas: 5 }],
-    ['scaling', { scaling: { maxReplicas: 9 } }],
-    ['serving', { serving: { names: ['gpt-4o-mini'], maxQueue: 1 } }],
-    ['suspend', { suspend: true }],
-    ['surge', { rollout: { maxSurge: 3 } }],
-    ['a default written out', { engine: { type: 'Worker', device: 'Auto' }, rollout: { drainTimeout: '5m' } }],
-  ])('stays when a pod would not change: %s', (_, spec) => expect(built(spec).revision).toBe(built().revision));
+describe('an image that the spec does not name', () => {
+  const images = { workerImage: 'cpu', workerImageCuda: 'cuda', workerImageVulkan: 'vulkan' };
+  const gpu = (resource: string) => ({ gpu: { resource } });
 
-  test.each<[string, Partial<ModelDeploymentSpec>]>([
-    ['the model', { model: { source: 'hf://Qwen/Qwen3-8B' } }],
-    ['its checksum', { model: { source: 'hf://Qwen/Qwen3-4B', checksums: { a: `sha256:${'0'.repeat(64)}` } } }],
-    ['the device', { engine: { device: 'CPU' } }],
-    ['memory', { resources: { limits: { memory: '4Gi' } } }],
-    ['the drain', { rollout: { drainTimeout: '1m' } }],
-    ['placement', { placement: { nodeSelector: { zone: 'a' } } }],
-  ])('changes with %s', (_, spec) => expect(built(spec).revision).not.toBe(built().revision));
+  test.each<[string, string, Partial<ModelDeploymentSpec>]>([
+    ['cpu', 'nothing', {}],
+    ['cpu', 'the CPU', { engine: { device: 'CPU' } }],
+    ['cuda', 'CUDA', { engine: { device: 'CUDA' } }],
+    ['vulkan', 'Vulkan', { engine: { device: 'Vulkan' } }],
+    ['vulkan', 'Vulkan on an NVIDIA GPU', { engine: { device: 'Vulkan' }, resources: gpu('nvidia.com/gpu') }],
+    ['vulkan', 'WebGPU', { engine: { device: 'WebGPU' } }],
+    ['cuda', 'an NVIDIA GPU', { resources: gpu('nvidia.com/gpu') }],
+    ['cuda', 'a part of an NVIDIA GPU', { resources: gpu('nvidia.com/mig-1g.10gb') }],
+    ['vulkan', 'a GPU of somebody else', { resources: gpu('amd.com/gpu') }],
+  ])('is that for %s when the spec asks for %s', (image, _, spec) => {
+    expect(built(spec, images).spec?.containers[0]?.image).toBe(image);
+    expect(built(spec).spec?.containers[0]?.image).toBe('modelfleet-worker'); // the one for all that have none
+  });
 
-  test('does not depend on the order of fields', () => {
-    const checksums = Object.fromEntries(Object.entries(full.model?.checksums ?? {}).reverse());
-    const model = { ...full.model, source: full.model?.source ?? '', checksums };
-    expect(built({ ...full, model }).revision).toBe(built(full).revision);
+  test('is pulled as the operator was told', () => {
+    const pod = built({}, { workerImagePullPolicy: 'Never', workerImagePullSecrets: ['mirror', 'backup'] });
+    expect(pod.spec).toMatchObject({
+      containers: [{ imagePullPolicy: 'Never' }],
+      imagePullSecrets: [{ name: 'mirror' }, { name: 'backup' }],
+    });
   });
 });
 
-test('a cache on a claim is shared by all replicas that there may be', () => {
-  const claim = (spec: Partial<ModelDeploymentSpec>) => {
-    const owner = deployment({ cache: { type: 'PersistentVolumeClaim', size: '50Gi' }, ...spec });
-    return cacheClaim(owner, resolveSpec(owner));
+test("the spec's own image wins, and is pulled as the kubelet does by itself", () => {
+  const [container] = built(full, { workerImageCuda: 'cuda', workerImagePullPolicy: 'Never' }).spec?.containers ?? [];
+  expect(container?.image).toBe('example.org/worker:2');
+  expect(container).not.toHaveProperty('imagePullPolicy');
+});
+
+describe('a replica whose cache is on one node', () => {
+  const wish = { weight: 1, podAffinityTerm: { topologyKey: 'zone', labelSelector: {} } };
+  const beside = {
+    weight: 100,
+    podAffinityTerm: { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { 'modelfleet.dev/model': 'qwen' } } },
   };
-  expect(claim({})).toMatchObject({
-    metadata: { name: 'qwen-cache', ownerReferences: [{ uid: 'uid-qwen' }] },
-    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '50Gi' } } },
+
+  test('is drawn to the others', () => {
+    expect(built({}, { onOneNode: true }).spec?.affinity).toEqual({
+      podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [beside] },
+    });
   });
-  expect(claim({ scaling: { maxReplicas: 2 } })?.spec?.accessModes).toEqual(['ReadWriteMany']);
-  expect(claim({ cache: { type: 'Ephemeral' } })).toBeUndefined();
+
+  test("keeps the user's own wishes", () => {
+    const affinity = { nodeAffinity: {}, podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [wish] } };
+    expect(built({ placement: { affinity } }, { onOneNode: true }).spec?.affinity).toEqual({
+      nodeAffinity: {},
+      podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [wish, beside] },
+    });
+  });
 });

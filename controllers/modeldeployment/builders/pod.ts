@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import type { Container, PodSpec, Probe, TopologySpreadConstraint } from 'kubernetes-types/core/v1.js';
+import type { Affinity, Container, PodSpec, Probe, TopologySpreadConstraint } from 'kubernetes-types/core/v1.js';
 import type { ModelDeployment, ResolvedSpec } from '../../../src/api/model-deployment.ts';
 import { labels } from '../../../src/api/resources.ts';
 import { defaultHttpPort, defaultManagementPort, httpPortName, managementPortName } from '../../../src/core/agent-contract.ts';
@@ -8,16 +7,17 @@ import type { Draft, Pod } from '../../../src/kube/index.ts';
 import { workerArguments } from './arguments.ts';
 import { ownerReference } from './owner.ts';
 import { workerVolumes } from './volumes.ts';
+import { pullSecrets, type WorkerDefaults, workerImage } from './worker-image.ts';
 
-/** All of a pod that follows from the spec: two deployments with equal templates run alike. */
+/** What every replica of a deployment has in common. */
 export type PodTemplate = { readonly labels: Readonly<Record<string, string>>; readonly spec: PodSpec };
 
 /** Time after the drain for the engine to end and the kubelet to notice. */
 const graceAfterDrainSeconds = 10;
 const user = 65_532; // "nonroot" of distroless images
 
-/** The pod that runs one replica of a model. Pure; `workerImage` is used unless the spec names an image. */
-export function podTemplate(deployment: ModelDeployment, spec: ResolvedSpec, workerImage: string): PodTemplate {
+/** The pod that runs one replica of a model; `defaults` hold where the spec says nothing. */
+export function podTemplate(deployment: ModelDeployment, spec: ResolvedSpec, defaults: WorkerDefaults): PodTemplate {
   const { name } = deployment.metadata;
   const { placement, rollout } = spec;
   return {
@@ -38,9 +38,12 @@ export function podTemplate(deployment: ModelDeployment, spec: ResolvedSpec, wor
         runAsUser: user,
         runAsGroup: user,
         fsGroup: user,
+        // A cache may hold hundreds of files, and a source be slow to walk: once they are ours, they stay so.
+        fsGroupChangePolicy: 'OnRootMismatch',
         seccompProfile: { type: 'RuntimeDefault' },
       },
-      containers: [workerContainer(name, spec, workerImage)],
+      ...pullSecrets(defaults),
+      containers: [workerContainer(name, spec, defaults)],
       volumes: workerVolumes(name, spec).map(({ volume }) => volume),
       ...(placement.nodeSelector && { nodeSelector: placement.nodeSelector }),
       ...(placement.tolerations && { tolerations: placement.tolerations }),
@@ -52,13 +55,17 @@ export function podTemplate(deployment: ModelDeployment, spec: ResolvedSpec, wor
   };
 }
 
-/** A short name for what a template says, the same for equal templates whatever the order of their fields. */
-export function revisionOf(template: PodTemplate): string {
-  return createHash('sha256').update(canonicalJson(template)).digest('hex').slice(0, 10);
-}
+/** What one replica has for itself. */
+export type PodIdentity = {
+  readonly name: string;
+  readonly revision: string;
+  /** Whether its cache is on a volume that one node has at a time. */
+  readonly onOneNode: boolean;
+};
 
 /** The pod to create for one more replica. */
-export function buildPod(deployment: ModelDeployment, template: PodTemplate, revision: string, name: string): Draft<Pod> {
+export function buildPod(deployment: ModelDeployment, template: PodTemplate, { name, revision, onOneNode }: PodIdentity): Draft<Pod> {
+  const { spec } = template;
   return {
     metadata: {
       name,
@@ -66,15 +73,15 @@ export function buildPod(deployment: ModelDeployment, template: PodTemplate, rev
       labels: { ...template.labels, [labels.revision]: revision },
       ownerReferences: [ownerReference(deployment)],
     },
-    spec: template.spec,
+    spec: onOneNode ? { ...spec, affinity: besideReplicas(deployment.metadata.name, spec.affinity) } : spec,
   };
 }
 
-function workerContainer(name: string, spec: ResolvedSpec, workerImage: string): Container {
+function workerContainer(name: string, spec: ResolvedSpec, defaults: WorkerDefaults): Container {
   const { engine, model } = spec;
   return {
     name: 'worker',
-    image: engine.image ?? workerImage,
+    ...workerImage(spec, defaults),
     args: workerArguments(name, spec),
     ...(engine.env && { env: engine.env }),
     ...(model.secretRef && { envFrom: [{ secretRef: { name: model.secretRef.name } }] }),
@@ -104,6 +111,18 @@ function resourcesOf({ gpu, requests, limits }: ResolvedSpec['resources']): Cont
   return { ...(requests && { requests: text(requests) }), ...(Object.keys(allLimits).length > 0 && { limits: allLimits }) };
 }
 
+/**
+ * Draws a replica to the node that has the volume, so that a rollout does not wait for a volume that cannot move.
+ * Preferred only: when that node is lost, the volume follows the replica.
+ */
+function besideReplicas(name: string, affinity: Affinity = {}): Affinity {
+  const term = { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { [labels.model]: name } } };
+  const { podAffinity } = affinity;
+  const preferred = podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  const beside = { weight: 100, podAffinityTerm: term };
+  return { ...affinity, podAffinity: { ...podAffinity, preferredDuringSchedulingIgnoredDuringExecution: [...preferred, beside] } };
+}
+
 function spreadOverNodes(name: string): TopologySpreadConstraint {
   return {
     maxSkew: 1,
@@ -111,12 +130,4 @@ function spreadOverNodes(name: string): TopologySpreadConstraint {
     whenUnsatisfiable: 'ScheduleAnyway',
     labelSelector: { matchLabels: { [labels.model]: name } },
   };
-}
-
-function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, field: unknown) =>
-    typeof field === 'object' && field !== null && !Array.isArray(field)
-      ? Object.fromEntries(Object.entries(field).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : field,
-  );
 }

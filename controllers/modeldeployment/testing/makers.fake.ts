@@ -1,6 +1,6 @@
 import type { ModelDeployment, ModelDeploymentSpec } from '../../../src/api/model-deployment.ts';
 import type { AgentStatus } from '../../../src/core/agent-contract.ts';
-import type { Pod } from '../../../src/kube/index.ts';
+import type { Namespace, Pod } from '../../../src/kube/index.ts';
 import type { Replica } from '../replica.ts';
 
 export const t0 = Date.UTC(2026, 0, 1);
@@ -36,6 +36,12 @@ export function agent(fields: Partial<AgentStatus> = {}): AgentStatus {
     draining: false,
     ...fields,
   };
+}
+
+/** The namespace of the others, enforcing this level of the Pod Security Standards if any. */
+export function namespace(level?: string): Namespace {
+  const labels = level === undefined ? {} : { 'pod-security.kubernetes.io/enforce': level };
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'models', labels } };
 }
 
 type PodFields = { readonly metadata?: Partial<Pod['metadata']>; readonly spec?: Partial<Pod['spec']>; readonly status?: Pod['status'] };

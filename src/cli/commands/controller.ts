@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { pullPolicies, type WorkerDefaults } from '../../../controllers/modeldeployment/builders/worker-image.ts';
 import { modelDeploymentController } from '../../../controllers/modeldeployment/controller.ts';
 import { systemClock } from '../../core/clock.ts';
 import { createLogger } from '../../core/logger.ts';
@@ -16,11 +17,11 @@ import {
   Manager,
 } from '../../kube/index.ts';
 import { operationsServer } from '../operations-server.ts';
-import { portNumber } from '../options.ts';
+import { collect, portNumber } from '../options.ts';
 import { onStopSignal } from '../stop-signal.ts';
 
-type Options = {
-  readonly workerImage: string;
+type Options = Omit<WorkerDefaults, 'workerImagePullSecrets'> & {
+  readonly workerImagePullSecret?: readonly string[];
   readonly gatewayUrl: string;
   readonly namespace?: string;
   readonly host: string;
@@ -39,7 +40,15 @@ const podNamespaceFile = '/var/run/secrets/kubernetes.io/serviceaccount/namespac
 export function controllerCommand(): Command {
   return new Command('controller')
     .description('reconcile the ModelDeployments of a cluster')
-    .requiredOption('--worker-image <image>', 'image of worker pods', process.env.MODELFLEET_WORKER_IMAGE)
+    .requiredOption(
+      '--worker-image <image>',
+      'image of worker pods on the CPU, and on devices without an image of their own',
+      process.env.MODELFLEET_WORKER_IMAGE,
+    )
+    .option('--worker-image-cuda <image>', 'image of worker pods with an NVIDIA GPU')
+    .option('--worker-image-vulkan <image>', 'image of worker pods with any other GPU, or device Vulkan or WebGPU')
+    .addOption(new Option('--worker-image-pull-policy <policy>', 'when to pull these images').choices(pullPolicies))
+    .option('--worker-image-pull-secret <name>', 'Secret to pull with, in the namespace of each pod (repeatable)', collect)
     .option('--gateway-url <url>', 'address of the gateway, told in status.endpoint', 'http://modelfleet-gateway.modelfleet-system')
     .option('--namespace <name>', 'reconcile this namespace only')
     .option('--host <address>', 'address of /metrics, /healthz and /readyz', '0.0.0.0')
@@ -76,7 +85,10 @@ async function run(options: Options): Promise<void> {
     const manager = new Manager({ logger, leaderElection });
     manager.addServer(operationsServer({ host: options.host, port: options.port, registry, ready: () => manager.ready }));
     manager.addCache(cache);
-    manager.addController(() => modelDeploymentController({ ...options, client, cache, events, metrics, clock: systemClock, logger }));
+    const workerImagePullSecrets = options.workerImagePullSecret;
+    manager.addController(() =>
+      modelDeploymentController({ ...options, workerImagePullSecrets, client, cache, events, metrics, clock: systemClock, logger }),
+    );
     await manager.run(stop);
   } catch (error) {
     if (!(error instanceof Error && error.cause instanceof LeadershipLost)) throw error;
