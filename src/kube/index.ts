@@ -10,7 +10,7 @@ export {
   type RawRequest,
   type ServerAddress,
 } from './client/kube-client.ts';
-export { type LoadOptions, loadKubeConfig } from './client/kube-config.ts';
+export { type ClusterAccess, type LoadOptions, loadKubeConfig } from './client/kube-config.ts';
 export type { ApplyOptions, CallOptions, DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions } from './client/options.ts';
 export {
   type ConfigMap,
@@ -54,7 +54,7 @@ export { Controller, type ControllerOptions, type Reconcile, type ReconcileConte
 export { EventRecorder, type EventRecorderOptions } from './runtime/event-recorder.ts';
 export { LeaderElection, type LeaderElectionOptions, LeadershipLost } from './runtime/leader-election.ts';
 export { type LeaseStore, leaseStore } from './runtime/leader-election-lease.ts';
-export { Manager, type ManagerOptions, type Runnable } from './runtime/manager.ts';
+export { type ManagedCache, type ManagedController, Manager, type ManagerOptions, type Runnable } from './runtime/manager.ts';
 export type { ControllerMetrics, ControllerObserver, LeaderElectionMetrics, QueueObserver } from './runtime/observers.ts';
 export {
   and,

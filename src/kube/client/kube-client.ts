@@ -1,8 +1,8 @@
-import type { KubeConfig } from '@kubernetes/client-node';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { isExpired } from './api-error.ts';
-import { type CredentialSource, fixedCredential, KubeConfigCredentials } from './credentials.ts';
+import { type CredentialSource, fixedCredential } from './credentials.ts';
 import { startDeadline } from './deadline.ts';
+import type { ClusterAccess } from './kube-config.ts';
 import { NdjsonDecoder } from './ndjson.ts';
 import type { ApplyOptions, CallOptions, DeleteOptions, ListOptions, WatchOptions, WriteOptions } from './options.ts';
 import { collectionPath, objectPath, type Query, requireNamespace, withQuery } from './paths.ts';
@@ -73,16 +73,13 @@ export class KubeClient {
     });
   }
 
-  /** A client of the kubeconfig's current context. Throws when that context names no cluster. */
-  static fromKubeConfig(config: KubeConfig, options: KubeClientOptions = {}): KubeClient {
-    const cluster = config.getCurrentCluster();
-    if (!cluster) throw new Error(`the kubeconfig's current context ${JSON.stringify(config.getCurrentContext())} names no known cluster`);
-    const user = config.getCurrentUser() ?? { name: 'anonymous' };
-    const credentials = new KubeConfigCredentials(cluster, user, options.clock ?? systemClock);
-    return new KubeClient(cluster.server, cluster.proxyUrl, credentials, options);
+  /** A client of what `loadKubeConfig` found. */
+  static fromKubeConfig(access: ClusterAccess, options: KubeClientOptions = {}): KubeClient {
+    const credentials = access.credentials(options.clock ?? systemClock);
+    return new KubeClient(access.server, access.proxyUrl, credentials, options);
   }
 
-  /** A client of a known address with a fixed token; does not load client-node. */
+  /** A client of a known address with a fixed token. */
   static fromServer(address: ServerAddress, options: KubeClientOptions = {}): KubeClient {
     return new KubeClient(address.url, undefined, fixedCredential(address), options);
   }

@@ -142,8 +142,8 @@ test('merges the files of KUBECONFIG: the first names the context', async () => 
   const first = await write('one', { name: 'one', cluster: { server: 'https://one:6443' } });
   const second = await write('two', { name: 'two', cluster: { server: 'https://two:6443' } });
   const env = { KUBECONFIG: `${first}:${second}` };
-  expect((await loadKubeConfig({ env })).getCurrentCluster()?.server).toBe('https://one:6443');
-  expect((await loadKubeConfig({ env, context: 'two' })).getCurrentCluster()?.server).toBe('https://two:6443');
+  expect((await loadKubeConfig({ env })).server).toBe('https://one:6443');
+  expect((await loadKubeConfig({ env, context: 'two' })).server).toBe('https://two:6443');
 });
 
 test('says what is wrong with a kubeconfig', async () => {
