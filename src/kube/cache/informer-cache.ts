@@ -9,29 +9,23 @@ export type InformerRequest<T extends KubeObject> = Selection & {
   readonly indexers?: Readonly<Record<string, Indexer<T>>> | undefined;
 };
 
-export type InformerCacheOptions = InformerOptions & {
-  /** Look at this namespace only, unless a request names one; cluster-scoped types are seen whole. */
-  readonly namespace?: string | undefined;
-};
-
 /** One informer for each type and selection, shared by all who ask. */
 export class InformerCache {
   readonly name = 'cache';
   private readonly client: ListerWatcher;
-  private readonly options: InformerCacheOptions;
+  private readonly options: InformerOptions;
   private readonly informers = new Map<string, Informer<KubeObject>>();
   private readonly tasks = new Set<Promise<void>>();
   private signal: AbortSignal | undefined;
 
-  constructor(client: ListerWatcher, options: InformerCacheOptions = {}) {
+  constructor(client: ListerWatcher, options: InformerOptions = {}) {
     this.client = client;
     this.options = options;
   }
 
   /** The informer of a selection, made on first use; it starts with the cache, or at once when that runs. */
   informer<T extends KubeObject>(type: ResourceType<T>, request: InformerRequest<T> = {}): Informer<T> {
-    const { indexers = {}, namespace = type.namespaced ? this.options.namespace : undefined, ...selectors } = request;
-    const selection: Selection = namespace === undefined ? selectors : { ...selectors, namespace };
+    const { indexers = {}, ...selection } = request;
     const key = JSON.stringify([apiVersionOf(type), type.plural, selection.namespace, selection.labelSelector, selection.fieldSelector]);
     // The key holds the type, so what is filed under it was made with the same one.
     const existing = this.informers.get(key) as Informer<T> | undefined;

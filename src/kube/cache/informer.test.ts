@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { FakeClock } from '../../core/fake-clock.ts';
-import { type ConfigMap, configMaps, nodes, pods } from '../client/resources.ts';
+import { type ConfigMap, configMaps, pods } from '../client/resources.ts';
 import type { WatchEvent } from '../client/watch-event.ts';
 import { eventually } from '../testing/eventually.fake.ts';
 import { Informer } from './informer.ts';
@@ -83,29 +83,6 @@ test('who asks for the same selection shares one informer, started with the cach
   const late = cache.informer(pods);
   await late.synced(stop.signal);
   expect(asked).toEqual(['configmaps', 'configmaps', 'pods']);
-  stop.abort();
-  await run;
-});
-
-test('a cache of one namespace asks for no other, and for cluster-scoped types as ever', async () => {
-  const stop = new AbortController();
-  const { client } = serverOf([]);
-  const asked: [string, string | undefined][] = [];
-  const list: ListerWatcher['list'] = async (type, options = {}) => {
-    asked.push([type.plural, options.namespace]);
-    return { items: [], resourceVersion: '1' };
-  };
-  const cache = new InformerCache({ ...client, list }, { namespace: 'models' });
-  cache.informer(pods);
-  cache.informer(nodes);
-  cache.informer(configMaps, { namespace: 'other' });
-  const run = cache.run(stop.signal);
-  await cache.synced(stop.signal);
-  expect(asked).toEqual([
-    ['pods', 'models'],
-    ['nodes', undefined],
-    ['configmaps', 'other'],
-  ]);
   stop.abort();
   await run;
 });
