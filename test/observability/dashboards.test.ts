@@ -29,19 +29,21 @@ const variables = dashboardDocuments.flatMap(({ title, templating }) =>
 );
 const alerts = alertGroups.flatMap((group) => group.alerts).map(({ name, expr }) => ({ name, expr }));
 
-test.each([...panelQueries(), ...variables, ...alerts])('$name asks for metrics and labels that are exported', ({ expr }) => {
-  const { selectors, labels } = readsOf(expr);
-  expect(selectors).not.toEqual([]);
-  const known = new Set(scrapeLabels);
-  if (expr.includes('label_join(')) known.add('model');
-  for (const { metric, labels: asked } of selectors) {
-    const exported = series.get(metric);
-    expect(exported, `nobody exports ${metric}`).toBeDefined();
-    for (const label of exported ?? []) known.add(label);
-    expect([...scrapeLabels, ...(exported ?? [])]).toEqual(expect.arrayContaining([...asked]));
-  }
-  expect([...known]).toEqual(expect.arrayContaining([...labels]));
-});
+// Not test.each, which cuts long names.
+for (const { name, expr } of [...panelQueries(), ...variables, ...alerts])
+  test(`${name} asks for metrics and labels that are exported`, () => {
+    const { selectors, labels } = readsOf(expr);
+    expect(selectors).not.toEqual([]);
+    const known = new Set(scrapeLabels);
+    if (expr.includes('label_join(')) known.add('model');
+    for (const { metric, labels: asked } of selectors) {
+      const exported = series.get(metric);
+      expect(exported, `nobody exports ${metric}`).toBeDefined();
+      for (const label of exported ?? []) known.add(label);
+      expect([...scrapeLabels, ...(exported ?? [])]).toEqual(expect.arrayContaining([...asked]));
+    }
+    expect([...known]).toEqual(expect.arrayContaining([...labels]));
+  });
 
 describe.each(dashboardDocuments)('$title', (dashboard) => {
   const panels = panelsOf(dashboard);

@@ -1,0 +1,148 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { customResourceDefinitions } from '../../src/api/crd/definitions.ts';
+import { replicaEndpoint } from '../../src/api/replica.ts';
+import { labels } from '../../src/api/resources.ts';
+import { generateApiKey, hashApiKey } from '../../src/core/api-keys.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { silentLogger } from '../../src/core/logger.ts';
+import { InformerCache, KubeClient, pods } from '../../src/kube/index.ts';
+import { startApiServer } from '../../src/local/apiserver/server.ts';
+import { ProcessKubelet } from '../../src/local/kubelet/kubelet.ts';
+import { applyManifest, type Manifest, parseManifest, readManifests } from '../../src/local/manifests.ts';
+import { modelCacheDir } from '../../src/worker/artifacts/pull/cache-dir.ts';
+import { pullModel } from '../../src/worker/artifacts/pull/pull.ts';
+import { startModelfleet } from '../fakes/command.ts';
+import { freePort } from '../fakes/free-port.ts';
+import { smollm2 } from '../fakes/local-mode.ts';
+
+/** An address to scrape, with the labels that a ServiceMonitor or PodMonitor gives its series. */
+export type Target = { readonly address: string; readonly job: string; readonly labels: Readonly<Record<string, string>> };
+
+const system = 'modelfleet-system';
+const namespace = 'default';
+const fieldManager = 'observed-fleet';
+const main = join(import.meta.dirname, '../../src/cli/main.ts');
+
+/**
+ * What a cluster runs, on this machine: the controller (elected) and the gateway as processes of their own, the worker of a real model,
+ * and a second deployment whose model file is missing, so that failures are seen too.
+ */
+export class ObservedFleet implements AsyncDisposable {
+  readonly targets: readonly Target[];
+  private readonly client: KubeClient;
+  private readonly gateway: string;
+  private readonly key: string;
+  private readonly opened: AsyncDisposableStack;
+
+  private constructor(client: KubeClient, gateway: string, key: string, targets: readonly Target[], opened: AsyncDisposableStack) {
+    this.client = client;
+    this.gateway = gateway;
+    this.key = key;
+    this.targets = targets;
+    this.opened = opened;
+  }
+
+  static async start(): Promise<ObservedFleet> {
+    await pullModel('smollm2');
+    await using opened = new AsyncDisposableStack();
+    const folder = await mkdtemp(join(tmpdir(), 'observed-fleet-'));
+    opened.defer(() => rm(folder, { recursive: true, maxRetries: 5 }));
+    const kubeconfig = join(folder, 'kubeconfig');
+    const api = await startApiServer({ stateDir: join(folder, 'apiserver'), kubeconfigPath: kubeconfig, logger: silentLogger });
+    opened.defer(() => api.close());
+    const client = KubeClient.fromServer(api, { fieldManager });
+    opened.defer(() => client.close());
+    const apply = (manifest: Manifest) => applyManifest(client, manifest, { fieldManager, force: true });
+
+    const key = generateApiKey();
+    const tenant = {
+      apiVersion: 'modelfleet.dev/v1alpha1',
+      kind: 'Tenant',
+      metadata: { name: 'acme' },
+      spec: { keys: [{ name: 'one', hash: hashApiKey(key) }] },
+    };
+    for (const [name, definition] of Object.entries(customResourceDefinitions())) await apply(parseManifest(definition, name));
+    await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: system } });
+    await apply(tenant);
+
+    const informerCache = new InformerCache(client);
+    const kubelet = new ProcessKubelet({
+      ...{ client, informerCache, stateDir: join(folder, 'kubelet'), nodeName: 'local', logger: silentLogger, clock: systemClock },
+      images: { worker: [process.execPath, main] },
+      pathMap: { '/models': modelCacheDir() },
+      stopGraceMs: 2_000,
+    });
+    const stop = new AbortController();
+    const running = Promise.all([informerCache.run(stop.signal), kubelet.run(stop.signal)]);
+    running.catch(() => undefined); // told at the end
+    opened.defer(async () => {
+      stop.abort();
+      await running;
+    });
+
+    const [operations = 0, callers = 0, metrics = 0] = await Promise.all([freePort(), freePort(), freePort()]);
+    const run = (...argv: string[]) => {
+      const { child } = startModelfleet(...argv, '--kubeconfig', kubeconfig, '--host', '127.0.0.1');
+      const ended = once(child, 'exit');
+      opened.defer(async () => {
+        child.kill('SIGTERM');
+        await ended;
+      });
+    };
+    run('gateway', '--port', String(callers), '--metrics-port', String(metrics), '--drain-timeout', '1s');
+    run('controller', '--port', String(operations), '--worker-image', 'worker', '--leader-elect', '--leader-election-namespace', system);
+
+    const models = await readManifests(smollm2);
+    const broken = { ...(models[0]?.spec as object), model: { source: 'file:///models/missing.gguf' }, serving: { names: ['broken'] } };
+    for (const manifest of [...models, { ...models[0], metadata: { name: 'broken', namespace }, spec: broken }])
+      await apply(parseManifest(manifest, smollm2));
+    return new ObservedFleet(
+      client,
+      `http://127.0.0.1:${callers}`,
+      key,
+      [scraped('modelfleet-controller', operations), scraped('modelfleet-gateway', metrics)],
+      opened.move(),
+    );
+  }
+
+  /** The workers that have an address by now. */
+  async workers(): Promise<readonly Target[]> {
+    const { items } = await this.client.list(pods, { namespace, labelSelector: labels.model });
+    return items.flatMap((pod) => {
+      const endpoint = replicaEndpoint(pod);
+      const address = endpoint && `${endpoint.host}:${endpoint.managementPort}`;
+      return address ? [{ address, job: 'modelfleet-worker', labels: { namespace, pod: pod.metadata.name } }] : [];
+    });
+  }
+
+  /** What callers do: a chat, a streamed chat, a chat with a model that cannot serve, and one with a wrong key. Answers the codes. */
+  async call(): Promise<readonly number[]> {
+    const ask = async (model: string, stream: boolean, key: string) => {
+      const response = await fetch(`${this.gateway}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ model, stream, max_tokens: 8, messages: [{ role: 'user', content: 'What is a fleet?' }] }),
+        signal: AbortSignal.timeout(20_000),
+      });
+      await response.text();
+      return response.status;
+    };
+    return Promise.all([
+      ask('smollm2', false, this.key),
+      ask('smollm2', true, this.key),
+      ask('broken', false, this.key),
+      ask('smollm2', false, 'mf-wrong'),
+    ]);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.opened.disposeAsync();
+  }
+}
+
+function scraped(name: string, port: number): Target {
+  return { address: `127.0.0.1:${port}`, job: name, labels: { namespace: system, pod: `${name}-0` } };
+}
