@@ -1,0 +1,91 @@
+{{- /* The name by which selectors know the chart. */ -}}
+{{- define "modelfleet.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- /* The stem of every object's name; 40 characters leave room for what follows it in the 63 of a label. */ -}}
+{{- define "modelfleet.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Labels that never change for a component: what selectors say. Give (dict "root" $ "component" "gateway"). */ -}}
+{{- define "modelfleet.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "modelfleet.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- /*
+name, namespace, labels and annotations of an object. Give root, component (may be empty), name, and optionally namespace ("" for an object of the
+cluster), labels and annotations. Maps are merged, not written one after the other: a key given twice would be no YAML that every parser takes.
+*/ -}}
+{{- define "modelfleet.metadata" -}}
+{{- $root := .root -}}
+{{- $own := dict
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_")
+  "app.kubernetes.io/name" (include "modelfleet.name" $root)
+  "app.kubernetes.io/instance" $root.Release.Name
+  "app.kubernetes.io/version" ($root.Chart.AppVersion | replace "+" "_")
+  "app.kubernetes.io/part-of" "modelfleet"
+  "app.kubernetes.io/managed-by" $root.Release.Service
+-}}
+{{- if .component -}}
+{{- $_ := set $own "app.kubernetes.io/component" .component -}}
+{{- end -}}
+name: {{ .name | quote }}
+{{- if not (hasKey . "namespace") }}
+namespace: {{ $root.Release.Namespace | quote }}
+{{- else if .namespace }}
+namespace: {{ .namespace | quote }}
+{{- end }}
+labels:
+  {{- toYaml (merge dict $own (.labels | default dict) $root.Values.commonLabels) | nindent 2 }}
+{{- with merge dict (.annotations | default dict) $root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* Name of a component's ServiceAccount. */ -}}
+{{- define "modelfleet.serviceAccountName" -}}
+{{- $account := (index .root.Values .component).serviceAccount -}}
+{{- if $account.create -}}
+{{- default (printf "%s-%s" (include "modelfleet.fullname" .root) .component) $account.name -}}
+{{- else -}}
+{{- required (printf "%s.serviceAccount.name is needed when %s.serviceAccount.create is false" .component .component) $account.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* A full image name. Give root, image and optionally suffix, which tells the variants of one version apart. */ -}}
+{{- define "modelfleet.image" -}}
+{{- $registry := .image.registry | default .root.Values.image.registry -}}
+{{- $repository := ternary (printf "%s/%s" (trimSuffix "/" $registry) .image.repository) .image.repository (ne $registry "") -}}
+{{- if .image.digest -}}
+{{- printf "%s@%s" $repository .image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $repository (.image.tag | default (printf "%s%s" (.root.Values.image.tag | default .root.Chart.AppVersion) (.suffix | default ""))) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Seconds of a whole duration such as 90s, 5m or 1h. */ -}}
+{{- define "modelfleet.seconds" -}}
+{{- mul (regexFind "^[0-9]+" . | int64) (get (dict "s" 1 "m" 60 "h" 3600) (regexFind "[smh]$" .)) -}}
+{{- end -}}
+
+{{- /* Port of the gateway's Service. To Helm 3.18 a number of the values is a text, and a text "0" counts as given: hence int. */ -}}
+{{- define "modelfleet.gatewayPort" -}}
+{{- int .Values.gateway.service.port | default (ternary 443 80 .Values.gateway.tls.enabled) -}}
+{{- end -}}
+
+{{- /* Where callers inside of the cluster find the gateway. */ -}}
+{{- define "modelfleet.gatewayUrl" -}}
+{{- $scheme := ternary "https" "http" .Values.gateway.tls.enabled -}}
+{{- $port := include "modelfleet.gatewayPort" . -}}
+{{- $suffix := ternary "" (printf ":%s" $port) (eq $port (ternary "443" "80" .Values.gateway.tls.enabled)) -}}
+{{- printf "%s://%s-gateway.%s%s" $scheme (include "modelfleet.fullname" .) .Release.Namespace $suffix -}}
+{{- end -}}
