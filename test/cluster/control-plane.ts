@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort } from '../fakes/free-port.ts';
 import { askApi, isServing } from './admin-api.ts';
 import { auditPolicy } from './audit.ts';
 import { binary, type Tell } from './binaries.ts';
+import { freePorts } from './free-ports.ts';
 import type { Access } from './kubeconfig.ts';
 import { writePki } from './pki.ts';
 import type { Processes } from './processes.ts';
@@ -20,13 +20,6 @@ export type ControlPlaneOptions = {
   readonly hpaSync: string;
   readonly hpaDownscale: string;
 };
-
-/** Several free ports at once: no two are the same. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) ports.add(await freePort());
-  return [...ports];
-}
 
 /** Options of a control plane alone: on loopback, on ports that are free. */
 export async function onFreePorts(folder: string): Promise<ControlPlaneOptions> {

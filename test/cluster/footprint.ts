@@ -15,6 +15,8 @@ export type Footprint = {
 
 /** Folders with names fixed in the kubelet, containerd, runc and the network plugins. */
 const fixedPaths = ['/var/lib/kubelet', '/var/lib/cni', '/var/log/containers', '/run/containerd/runc/k8s.io', '/run/runc/k8s.io'];
+/** Folders around them, which may be in use by others. */
+const sharedPaths = ['/run/containerd/runc', '/run/runc'];
 /** Kernel settings that the node's programs change. */
 const changedSettings = [
   'net/ipv4/ip_forward',
@@ -34,7 +36,7 @@ export async function prepareMachine(folder: string): Promise<void> {
   for (const name of changedSettings)
     if (existsSync(`/proc/sys/${name}`)) settings[name] = (await readFile(`/proc/sys/${name}`, 'utf8')).trim();
   const footprint: Footprint = {
-    paths: [...fixedPaths, ...(await podCgroups())].filter((path) => existsSync(path)),
+    paths: [...fixedPaths, ...sharedPaths, ...(await podCgroups())].filter((path) => existsSync(path)),
     networkNamespaces: await entries(networkNamespaces),
     chains: await foreignChains(),
     settings,
@@ -55,8 +57,9 @@ export async function restoreMachine(folder: string): Promise<void> {
   for (const name of await entries(networkNamespaces)) {
     if (name.startsWith('cni-') && !before.networkNamespaces.includes(name)) await run('ip', ['netns', 'delete', name]);
   }
-  await unmountBelow([...fixedPaths.filter((fixed) => !before.paths.includes(fixed))]);
+  await unmountBelow(fixedPaths.filter((fixed) => !before.paths.includes(fixed)));
   for (const fixed of fixedPaths) if (!before.paths.includes(fixed)) await rm(fixed, { recursive: true, force: true });
+  for (const shared of sharedPaths) if (!before.paths.includes(shared)) await removeIfEmpty(shared);
   for (const group of await podCgroups()) if (!before.paths.includes(group)) await removeCgroup(group);
   await removeChains(before.chains);
   for (const [name, value] of Object.entries(before.settings)) {
@@ -93,6 +96,11 @@ async function podCgroups(): Promise<readonly string[]> {
 async function removeCgroup(path: string): Promise<void> {
   for (const entry of await readdir(path, { withFileTypes: true })) if (entry.isDirectory()) await removeCgroup(join(path, entry.name));
   await rmdir(path);
+}
+
+/** Removes a folder unless somebody else has something in it. */
+export async function removeIfEmpty(folder: string): Promise<void> {
+  if (existsSync(folder) && (await readdir(folder)).length === 0) await rmdir(folder);
 }
 
 async function entries(folder: string): Promise<readonly string[]> {

@@ -5,12 +5,14 @@ import { dnsService, networks, nodeAddress, nodeName } from './addresses.ts';
 import { askApi } from './admin-api.ts';
 import { binary, type Tell } from './binaries.ts';
 import { containerdSocket } from './containerd.ts';
+import { freePorts } from './free-ports.ts';
 import type { Access } from './kubeconfig.ts';
 import type { Processes } from './processes.ts';
 import { waitUntil } from './wait.ts';
 
-/** Starts the scheduler, the kubelet and kube-proxy. */
-export async function startNode(processes: Processes, folder: string, tell: Tell): Promise<void> {
+/** Starts the scheduler, the kubelet and kube-proxy. Answers where kube-proxy says whether the services' network is in place. */
+export async function startNode(processes: Processes, folder: string, tell: Tell): Promise<string> {
+  const [health = 0, metrics = 0] = await freePorts(2);
   const pki = (name: string) => join(folder, 'pki', name);
   const config = join(folder, 'kubelet.yaml');
   await writeFile(config, kubeletConfig(folder));
@@ -38,18 +40,20 @@ export async function startNode(processes: Processes, folder: string, tell: Tell
       '--proxy-mode=iptables',
       `--cluster-cidr=${networks.pods}`,
       `--hostname-override=${nodeName}`,
-      '--healthz-bind-address=127.0.0.1:0',
-      '--metrics-bind-address=127.0.0.1:0',
+      `--healthz-bind-address=127.0.0.1:${health}`,
+      `--metrics-bind-address=127.0.0.1:${metrics}`,
       // The machine's connection tracking stays as its owner set it.
       '--conntrack-max-per-core=0',
       '--conntrack-tcp-timeout-established=0s',
       '--conntrack-tcp-timeout-close-wait=0s',
     ],
   });
+  return `http://127.0.0.1:${health}/healthz`;
 }
 
-/** Waits until pods can be placed on the node. */
-export async function waitForNode(processes: Processes, access: Access): Promise<void> {
+/** Waits until pods can be placed on the node and reach services. */
+export async function waitForNode(processes: Processes, access: Access, proxyHealth: string): Promise<void> {
+  await waitUntil('the network of services', { processes, name: 'proxy' }, async () => (await fetch(proxyHealth)).ok);
   await waitUntil('the node', { processes, name: 'kubelet' }, async () => {
     const node: NodeStatus = JSON.parse(await askApi(access, 'GET', `/api/v1/nodes/${nodeName}`));
     return node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;

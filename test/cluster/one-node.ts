@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { startNameServer, waitForNames } from './addons.ts';
 import { apiPort, networks, nodeAddress } from './addresses.ts';
 import { accessOf, isServing } from './admin-api.ts';
@@ -8,7 +8,7 @@ import type { Tell } from './binaries.ts';
 import { startContainerd } from './containerd.ts';
 import { startControlPlane, waitForServiceAccounts } from './control-plane.ts';
 import { socketsFolder, stateFolder } from './folders.ts';
-import { prepareMachine, restoreMachine, unmountBelow } from './footprint.ts';
+import { prepareMachine, removeIfEmpty, restoreMachine, unmountBelow } from './footprint.ts';
 import { startNode, waitForNode } from './node.ts';
 import { Processes } from './processes.ts';
 import { killContainers } from './shims.ts';
@@ -31,9 +31,9 @@ export async function startOneNode(tuning: Tuning, tell: Tell): Promise<void> {
     await prepareMachine(folder);
     const options = { folder, address: nodeAddress, port: apiPort, networks, ...tuning };
     const [access] = await Promise.all([startControlPlane(processes, options, tell), startContainerd(processes, folder, tell)]);
-    await startNode(processes, folder, tell);
+    const proxyHealth = await startNode(processes, folder, tell);
     await startNameServer(processes, folder, access, tell);
-    await Promise.all([waitForNode(processes, access), waitForServiceAccounts(processes, access), waitForNames(processes)]);
+    await Promise.all([waitForNode(processes, access, proxyHealth), waitForServiceAccounts(processes, access), waitForNames(processes)]);
     tell('the node is ready and names resolve');
   } catch (error) {
     await removeOneNode();
@@ -52,6 +52,7 @@ export async function removeOneNode(): Promise<boolean> {
   await unmountBelow([folder, socketsFolder]);
   await restoreMachine(folder);
   await Promise.all([folder, socketsFolder].map((path) => rm(path, { recursive: true, force: true })));
+  await removeIfEmpty(dirname(folder));
   return true;
 }
 

@@ -1,7 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { generate } from 'selfsigned';
 import { type Access, writeKubeconfig } from './kubeconfig.ts';
 
 type Pair = { readonly certificate: string; readonly key: string };
@@ -70,7 +69,11 @@ export async function writePki(folder: string, options: PkiOptions): Promise<Acc
   return admin;
 }
 
+/** Loaded only when used: it takes longer than all else that a command of the cluster loads. */
+const selfsigned = () => import('selfsigned');
+
 async function authority(commonName: string): Promise<Pair> {
+  const { generate } = await selfsigned();
   const made = await generate([{ name: 'commonName', value: commonName }], {
     ...validity(),
     keyType: 'ec',
@@ -88,6 +91,7 @@ async function issue(name: string, ca: Pair, subject: Subject): Promise<Pair & {
     ...(subject.organization ? [{ name: 'organizationName', value: subject.organization }] : []),
     { name: 'commonName', value: subject.commonName },
   ];
+  const { generate } = await selfsigned();
   const made = await generate(attributes, {
     ...validity(),
     keyType: 'ec',

@@ -9,7 +9,8 @@ export function run(program: string, args: readonly string[], options: RunOption
     const child = execFile(program, args, settings, (error, stdout, stderr) => {
       if (!error) return resolve(stdout);
       const ended = error.killed ? `took longer than ${settings.timeout / 1000} s` : 'failed';
-      reject(new Error(`${program} ${args[0] ?? ''} ${ended}: ${stderr.trim() || error.message}`, { cause: error }));
+      const words = (stderr.trim() || error.message).replace(/\.?$/, '.');
+      reject(new Error(`${[program, ...args.slice(0, 2)].join(' ')} ${ended}: ${words}`, { cause: error }));
     });
     // A program that ends before it has read its input is reported by its exit code.
     child.stdin?.on('error', () => undefined).end(options.input ?? '');

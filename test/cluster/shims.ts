@@ -1,6 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { containerdSocket } from './containerd.ts';
+import { socketsFolder } from './folders.ts';
 import { startTimeOf } from './processes.ts';
 
 /**
@@ -10,6 +13,12 @@ import { startTimeOf } from './processes.ts';
 export async function killContainers(): Promise<void> {
   const shims = (await processTable()).filter(({ command }) => command.includes('containerd-shim') && command.includes(containerdSocket));
   for (const { pid } of shims) await killTree(pid);
+  // A shim that is killed leaves its socket, in a folder that it shares with the shims of others.
+  const tasks = join(socketsFolder, 'io.containerd.runtime.v2.task', 'k8s.io');
+  for (const task of existsSync(tasks) ? await readdir(tasks) : []) {
+    const address = await readFile(join(tasks, task, 'address'), 'utf8').catch(() => '');
+    if (address.startsWith('unix://')) await rm(address.slice('unix://'.length), { force: true });
+  }
 }
 
 type Process = { readonly pid: number; readonly parent: number; readonly command: string };
