@@ -9,6 +9,10 @@ export type WorkerOptions = {
   readonly source: string;
   readonly files: readonly string[];
   readonly checksums: Checksums;
+  /** Where fetched models are kept; replicas may share it. */
+  readonly cacheDir: string;
+  /** Bearer token for an http(s) source. */
+  readonly sourceToken?: string;
   readonly contextLength?: number;
   readonly engine: EngineName;
   readonly device: Device;

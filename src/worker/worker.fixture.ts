@@ -103,6 +103,7 @@ export async function startTestWorker(options: Partial<WorkerOptions> & { readon
         port: 0,
         managementPort: 0,
         pathMap: { '/models': directory },
+        cacheDir: path.join(directory, 'cache'),
       },
       ...rest,
     },

@@ -48,7 +48,12 @@ export async function startWorker(options: WorkerOptions, { spawn, clock, logger
   });
   const supervisor = new Supervisor({
     plan: {
-      source: { fetch: (...call) => sourceFor(options.source, options.pathMap).fetch(...call) },
+      source: {
+        fetch: async (...call) => {
+          const { pathMap, cacheDir, sourceToken: token } = options;
+          return await sourceFor(options.source, { pathMap, cacheDir, token, clock }).fetch(...call);
+        },
+      },
       patterns: options.files,
       checksums: options.checksums,
       request: {

@@ -22,6 +22,7 @@ type Flags = {
   engine: WorkerOptions['engine'];
   device: WorkerOptions['device'];
   maxSequences: number;
+  cacheDir: string;
   drainTimeout: number;
   wedgeTimeout: number;
   host: string;
@@ -31,12 +32,14 @@ type Flags = {
   parentFd?: number;
 };
 
+const tokenVariable = 'MODEL_SOURCE_TOKEN';
+
 /** `modelfleet worker`: serves one model. */
 export function workerCommand(): Command {
   return new Command('worker')
     .description('serve one model: OpenAI surface, load progress, health, drain')
     .requiredOption('--name <model>', 'name that /v1/models lists')
-    .requiredOption('--source <uri>', 'where the model comes from, for example file:///models/x.gguf')
+    .requiredOption('--source <uri>', 'where the model comes from: file:///models/x.gguf, https://host/x.gguf, http://host/x.gguf')
     .addOption(new Option('--file <glob>', 'only files that match (repeatable)').default([]).argParser(collect))
     .addOption(new Option('--checksum <file=sha256:hex>', 'pin of a file (repeatable)').default({}, 'none').argParser(collectChecksum))
     .addOption(
@@ -68,8 +71,9 @@ export function workerCommand(): Command {
     )
     .addOption(new Option('--path-map <json>').default({}).env('MODELFLEET_PATH_MAP').argParser(checked(parsePathMap)).hideHelp())
     .addOption(new Option('--parent-fd <n>').env('MODELFLEET_PARENT_FD').argParser(positiveInteger).hideHelp())
+    .addHelpText('after', `\n${tokenVariable} in the environment is sent as a bearer token to the host of an http(s) source.`)
     .action(async (flags: Flags) => {
-      process.exit(await runWorker(toOptions(flags)));
+      process.exit(await runWorker(toOptions(flags, takeToken())));
     });
 }
 
@@ -108,8 +112,16 @@ function nextSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-function toOptions({ file, checksum, drainTimeout, wedgeTimeout, ...rest }: Flags): WorkerOptions {
-  return { ...rest, files: file, checksums: checksum, drainTimeoutMs: drainTimeout, wedgeTimeoutMs: wedgeTimeout };
+function toOptions({ file, checksum, drainTimeout, wedgeTimeout, ...rest }: Flags, sourceToken: string | undefined): WorkerOptions {
+  const times = { drainTimeoutMs: drainTimeout, wedgeTimeoutMs: wedgeTimeout };
+  return { ...rest, ...times, files: file, checksums: checksum, ...(sourceToken !== undefined && { sourceToken }) };
+}
+
+/** A flag would show the token in the list of processes. The engine, a child with the same environment, does not get it. */
+function takeToken(): string | undefined {
+  const token = process.env[tokenVariable];
+  delete process.env[tokenVariable];
+  return token;
 }
 
 function collectChecksum(value: string, previous: Record<string, string>): Record<string, string> {

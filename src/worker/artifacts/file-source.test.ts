@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { systemClock } from '../../core/clock.ts';
 import { selectModel } from './model-file.ts';
 import { sourceFor } from './sources.ts';
 
@@ -16,7 +17,11 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true }));
 
 const fetchFrom = async (uri: string, patterns: readonly string[] = []) =>
-  await sourceFor(uri, { '/models': directory }).fetch({ patterns, checksums: {} }, silent, never);
+  await sourceFor(uri, { pathMap: { '/models': directory }, cacheDir: directory, clock: systemClock }).fetch(
+    { patterns, checksums: {} },
+    silent,
+    never,
+  );
 
 test('finds a file through the path map', async () => {
   expect(await fetchFrom('file:///models/dir/a.gguf')).toEqual([{ name: 'a.gguf', path: path.join(directory, 'dir/a.gguf'), bytes: 6 }]);

