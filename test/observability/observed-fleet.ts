@@ -14,7 +14,7 @@ import { ProcessKubelet } from '../../src/local/kubelet/kubelet.ts';
 import { applyManifest, type Manifest, parseManifest, readManifests } from '../../src/local/manifests.ts';
 import { modelCacheDir } from '../../src/worker/artifacts/pull/cache-dir.ts';
 import { pullModel } from '../../src/worker/artifacts/pull/pull.ts';
-import { startModelfleet } from '../fakes/command.ts';
+import { type RunningCommand, startModelfleet } from '../fakes/command.ts';
 import { freePort } from '../fakes/free-port.ts';
 import { smollm2 } from '../fakes/local-mode.ts';
 
@@ -35,14 +35,24 @@ export class ObservedFleet implements AsyncDisposable {
   private readonly client: KubeClient;
   private readonly gateway: string;
   private readonly key: string;
+  private readonly commands: readonly RunningCommand[];
   private readonly opened: AsyncDisposableStack;
 
-  private constructor(client: KubeClient, gateway: string, key: string, targets: readonly Target[], opened: AsyncDisposableStack) {
-    this.client = client;
-    this.gateway = gateway;
-    this.key = key;
-    this.targets = targets;
-    this.opened = opened;
+  private constructor(
+    parts: Pick<ObservedFleet, 'targets'> & {
+      readonly client: KubeClient;
+      readonly gateway: string;
+      readonly key: string;
+      readonly commands: readonly RunningCommand[];
+      readonly opened: AsyncDisposableStack;
+    },
+  ) {
+    this.client = parts.client;
+    this.gateway = parts.gateway;
+    this.key = parts.key;
+    this.targets = parts.targets;
+    this.commands = parts.commands;
+    this.opened = parts.opened;
   }
 
   static async start(): Promise<ObservedFleet> {
@@ -84,28 +94,35 @@ export class ObservedFleet implements AsyncDisposable {
     });
 
     const [operations = 0, callers = 0, metrics = 0] = await Promise.all([freePort(), freePort(), freePort()]);
-    const run = (...argv: string[]) => {
-      const { child } = startModelfleet(...argv, '--kubeconfig', kubeconfig, '--host', '127.0.0.1');
-      const ended = once(child, 'exit');
+    const run = (...argv: string[]): RunningCommand => {
+      const command = startModelfleet(...argv, '--kubeconfig', kubeconfig, '--host', '127.0.0.1');
+      const ended = once(command.child, 'exit');
       opened.defer(async () => {
-        child.kill('SIGTERM');
+        command.child.kill('SIGTERM');
         await ended;
       });
+      return command;
     };
-    run('gateway', '--port', String(callers), '--metrics-port', String(metrics), '--drain-timeout', '1s');
-    run('controller', '--port', String(operations), '--worker-image', 'worker', '--leader-elect', '--leader-election-namespace', system);
+    const commands = [
+      run('gateway', '--port', String(callers), '--metrics-port', String(metrics), '--drain-timeout', '1s'),
+      run('controller', '--port', String(operations), '--worker-image', 'worker', '--leader-elect', '--leader-election-namespace', system),
+    ];
 
     const models = await readManifests(smollm2);
     const broken = { ...(models[0]?.spec as object), model: { source: 'file:///models/missing.gguf' }, serving: { names: ['broken'] } };
     for (const manifest of [...models, { ...models[0], metadata: { name: 'broken', namespace }, spec: broken }])
       await apply(parseManifest(manifest, smollm2));
-    return new ObservedFleet(
-      client,
-      `http://127.0.0.1:${callers}`,
-      key,
-      [scraped('modelfleet-controller', operations), scraped('modelfleet-gateway', metrics)],
-      opened.move(),
-    );
+    return new ObservedFleet({
+      ...{ client, key, commands },
+      gateway: `http://127.0.0.1:${callers}`,
+      targets: [scraped('modelfleet-controller', operations), scraped('modelfleet-gateway', metrics)],
+      opened: opened.move(),
+    });
+  }
+
+  /** The last words of the controller and the gateway, for whoever waits in vain. */
+  lastWords(): string {
+    return this.commands.map(({ output }) => output().slice(-2_000)).join('\n');
   }
 
   /** The workers that have an address by now. */

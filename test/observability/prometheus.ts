@@ -8,6 +8,7 @@ import { eventually } from '../../src/kube/testing/eventually.fake.ts';
 import { rulesFile } from '../../src/observability/rules.ts';
 import { freePort } from '../fakes/free-port.ts';
 import type { Target } from './observed-fleet.ts';
+import { programPath } from './programs.ts';
 
 const sample = z.tuple([z.number(), z.string()]);
 const vector = z.object({ metric: z.record(z.string(), z.string()), value: sample.optional(), values: z.array(sample).optional() });
@@ -55,7 +56,7 @@ export class Prometheus implements AsyncDisposable {
       `--storage.tsdb.path=${join(folder, 'data')}`,
       `--web.listen-address=${address}`,
     ];
-    const child = spawn('prometheus', [...flags, '--log.level=error'], { stdio: 'ignore' });
+    const child = spawn(programPath('prometheus'), [...flags, '--log.level=error'], { stdio: 'ignore' });
     const prometheus = new Prometheus(folder, `http://${address}`, child);
     await eventually(async () => {
       if (child.exitCode !== null) throw new Error(`prometheus ended with ${child.exitCode}`);

@@ -23,7 +23,7 @@ export type DashboardJson = {
   readonly panels: readonly PanelJson[];
 };
 
-export type VariableJson = { readonly name: string; readonly type: string; readonly query: string; readonly regex?: string };
+type VariableJson = { readonly name: string; readonly type: string; readonly query: string; readonly regex?: string };
 
 /** The dashboards as Grafana gets them. */
 export const dashboardDocuments: readonly DashboardJson[] = dashboards().map((one) => JSON.parse(JSON.stringify(one)) as DashboardJson);

@@ -32,9 +32,9 @@ describe.skipIf(!hasPrometheus)(`with a Prometheus that scrapes a real run${with
     await eventually(async () => {
       const workers = await fleet.workers();
       await prometheus.scrape([...fleet.targets, ...workers]);
-      expect(workers).toHaveLength(2);
+      expect(workers, fleet.lastWords()).toHaveLength(2);
     }, 30_000);
-    await eventually(async () => expect(await fleet.call()).toEqual([200, 200, 503, 401]), 30_000);
+    await eventually(async () => expect(await fleet.call(), fleet.lastWords()).toEqual([200, 200, 503, 401]), 60_000);
     // Rates need traffic between scrapes: callers call until every panel has seen some.
     const enough = systemClock.now() + 25_000;
     let missing: readonly string[] = ['not asked yet'];
@@ -42,7 +42,7 @@ describe.skipIf(!hasPrometheus)(`with a Prometheus that scrapes a real run${with
       await fleet.call();
       missing = await panelsWithoutData();
     }
-  }, 120_000);
+  }, 150_000);
   afterAll(() => opened.disposeAsync());
 
   async function panelsWithoutData(): Promise<readonly string[]> {
