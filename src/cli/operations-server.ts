@@ -1,41 +1,21 @@
-import { createServer } from 'node:http';
-import express from 'express';
-import type { Registry } from 'prom-client';
+import { type Operations, serveOperations } from '../core/operations-server.ts';
 import type { Runnable } from '../kube/index.ts';
 import { aborted } from './stop-signal.ts';
 
-export type OperationsServerOptions = {
-  readonly host: string;
-  readonly port: number;
-  readonly registry: Registry;
-  /** Whether the process may be relied on: 200 or 503 on `/readyz`. */
-  readonly ready: () => boolean;
-};
+export type OperationsServerOptions = Operations & { readonly host: string; readonly port: number };
 
-/** What operators ask of a process: `/metrics`, `/healthz` and `/readyz`. */
-export function operationsServer(options: OperationsServerOptions): Runnable {
-  const app = express().disable('x-powered-by');
-  app.get('/healthz', (_, response) => void response.type('text').send('ok'));
-  app.get(
-    '/readyz',
-    (_, response) => void (options.ready() ? response.type('text').send('ok') : response.status(503).type('text').send('starting')),
-  );
-  app.get('/metrics', async (_, response) => void response.type(options.registry.contentType).send(await options.registry.metrics()));
-  const server = createServer(app);
+/** The operations server as a part of a Manager: up first, down last. */
+export function operationsServer({ host, port, ...operations }: OperationsServerOptions): Runnable {
+  const listening = Promise.withResolvers<void>();
   return {
     name: 'operations-server',
-    ready: () =>
-      new Promise((resolve) => {
-        if (server.listening) resolve();
-        else server.once('listening', () => resolve());
-      }),
+    ready: () => listening.promise,
     async run(signal) {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject).listen(options.port, options.host, resolve);
-      });
+      const server = await serveOperations({ host, port, flag: '--port' }, operations);
+      operations.logger.info({ port: server.port }, 'the operations server listens');
+      listening.resolve();
       await aborted(signal);
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await server.close();
     },
   };
 }

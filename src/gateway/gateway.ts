@@ -24,7 +24,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const fleet = new Fleet({ open: openPool, random, now: () => clock.now() });
   const keys = new KeyIndex();
   const watch = watchCluster(cache, fleet, keys, namespace);
-  const gateway = await serve(fleet, keys, watch.ready, options).catch((error: unknown) => {
+  const gateway = await serve(fleet, keys, watch.waitingFor, options).catch((error: unknown) => {
     watch.stop();
     throw error;
   });

@@ -30,12 +30,12 @@ const oneModel: Route = { method: 'GET', stages: [account, authenticate, describ
 
 /**
  * The stages for a request. HEAD is answered like GET; what has no route gets a 404 or 405 in OpenAI's shape.
- * While the gateway closes, new requests on old connections are refused; its probes are still answered.
+ * Once running answers are cut off, new requests are refused; probes are still answered.
  */
-export function stagesFor(method: string, path: string, closing: boolean): readonly Stage[] {
+export function stagesFor(method: string, path: string, cutting: boolean): readonly Stage[] {
   const route = routes.get(path) ?? (path.startsWith(modelPathPrefix) ? oneModel : undefined);
   if (!route) return [account, notFound];
   const allowed = route.method === 'GET' ? ['GET', 'HEAD'] : [route.method];
   if (!allowed.includes(method)) return [account, notAllowed(allowed.join(', '))];
-  return closing && !route.probe ? [account, refuseClosing] : route.stages;
+  return cutting && !route.probe ? [account, refuseClosing] : route.stages;
 }

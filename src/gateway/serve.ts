@@ -1,12 +1,13 @@
 import { Registry } from 'prom-client';
 import { type Clock, systemClock } from '../core/clock.ts';
+import { urlOf } from '../core/listen.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
-import { urlOf } from './listen.ts';
+import { serveOperations } from '../core/operations-server.ts';
+import { Certificate, type CertificateFiles } from './certificate.ts';
 import { GatewayMetrics } from './metrics.ts';
-import { serveMetrics } from './metrics-server.ts';
 import type { Models } from './models.ts';
 import type { Keys } from './ports.ts';
-import { DataPlane } from './server.ts';
+import { type CloseOptions, DataPlane } from './server.ts';
 
 /** How the gateway listens; everything has a default but the port. */
 export type ServeOptions = {
@@ -14,8 +15,10 @@ export type ServeOptions = {
   readonly host?: string | undefined;
   /** 0 takes a free port. */
   readonly port: number;
-  /** Port of `/metrics`, on the same host; 0, the default, takes a free one. */
+  /** Port of `/metrics`, `/healthz` and `/readyz` in plain HTTP, on the same host; 0, the default, takes a free one. */
   readonly metricsPort?: number | undefined;
+  /** Speak TLS on `port` with these, and with what they become while the gateway runs. */
+  readonly tls?: CertificateFiles | undefined;
   /** Where the metrics go too, when the process has more of them. */
   readonly registry?: Registry | undefined;
   /** Largest request body in bytes: 16 MiB unless told otherwise. */
@@ -32,41 +35,48 @@ export type ServeOptions = {
 export type Gateway = {
   readonly url: string;
   readonly metricsUrl: string;
-  /** Stops accepting, lets running answers end for `drainMs` at most (none by default), then ends. */
-  close(options?: { readonly drainMs?: number }): Promise<void>;
+  /** Ends as the data plane does; the probes say so from the first moment on, and are answered to the last. */
+  close(options?: CloseOptions): Promise<void>;
 };
 
-/** Serves the data plane over models and keys that somebody else keeps up to date. */
-export async function serve(models: Models, keys: Keys, ready: () => boolean, options: ServeOptions): Promise<Gateway> {
+/** Serves the data plane over models and keys that somebody else keeps up to date; `waitingFor` tells what is not read yet. */
+export async function serve(models: Models, keys: Keys, waitingFor: () => readonly string[], options: ServeOptions): Promise<Gateway> {
   const { host = '127.0.0.1', clock = systemClock, logger = silentLogger, registry = new Registry() } = options;
-  let closing = false;
+  const certificate = options.tls && (await Certificate.load(options.tls, clock, logger));
+  const ending = new AbortController();
   const plane = new DataPlane(
     {
       models,
       keys,
-      ready,
-      closing: () => closing,
+      ready: () => waitingFor().length === 0,
+      closing: () => ending.signal.aborted,
       metrics: new GatewayMetrics(registry, models),
       clock,
       logger,
       maxBodyBytes: options.maxBodyBytes ?? 16 * 1_048_576,
     },
     { headersTimeoutMs: options.headersTimeoutMs ?? 15_000, receiveTimeoutMs: options.receiveTimeoutMs ?? 60_000 },
+    certificate?.pair,
   );
-  const metricsServer = await serveMetrics(registry, host, options.metricsPort ?? 0, logger);
+  const operations = await serveOperations(
+    { host, port: options.metricsPort ?? 0, flag: '--metrics-port' },
+    { registry, logger, waitingFor: () => (ending.signal.aborted ? ['the end: it stops'] : waitingFor()) },
+  );
   try {
-    const port = await plane.listen(host, options.port);
+    const port = await plane.listen({ host, port: options.port, flag: '--port' });
+    const renewing = certificate?.follow((pair) => plane.setIdentity(pair), ending.signal);
     return {
-      url: urlOf(host, port),
-      metricsUrl: `${urlOf(host, metricsServer.port)}/metrics`,
-      async close({ drainMs = 0 } = {}) {
-        closing = true;
-        await plane.close(drainMs);
-        await metricsServer.close();
+      url: urlOf(host, port, certificate ? 'https' : 'http'),
+      metricsUrl: `${urlOf(host, operations.port)}/metrics`,
+      async close(closeOptions) {
+        ending.abort();
+        await plane.close(closeOptions);
+        await renewing;
+        await operations.close();
       },
     };
   } catch (error) {
-    await metricsServer.close();
+    await operations.close();
     throw error;
   }
 }

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errors, HttpError } from '../core/errors.ts';
+import { type ListenAddress, listenOn } from '../core/listen.ts';
 import { sendError } from './answers.ts';
+import { Connections } from './connections.ts';
 import { CallerGone, Exchange } from './exchange.ts';
 import { givenRequestId } from './headers.ts';
-import { listenOn } from './listen.ts';
 import { runStages, type Services } from './pipeline.ts';
 import { stagesFor } from './routes.ts';
 import { after } from './timers.ts';
@@ -22,20 +24,42 @@ export type ReceiveLimits = {
 /** How long a caller may go on sending a body that was refused: closing at once would reset the connection before the answer is read. */
 const lingerMs = 5_000;
 
+/** How the gateway ends, in milliseconds. */
+export type CloseOptions = {
+  /** How long running answers may go on; none unless told. */
+  readonly drainMs?: number | undefined;
+  /**
+   * How long new connections are accepted still, and how long a connection must have been idle before it is closed; 0 unless
+   * told, `drainMs` at most.
+   */
+  readonly graceMs?: number | undefined;
+};
+
+/** A server's certificate with its chain, and its key: PEM. */
+export type ServerIdentity = { readonly cert: Buffer; readonly key: Buffer };
+
+/** How often idle connections are looked for at the end. */
+const sweepMs = 100;
+
 /** Time for answers that were cut off at the end of the grace to reach their callers. */
 const lastWordsMs = 1_000;
 
 /** The HTTP server in front of the stages: makes exchanges of requests, and errors of what stages throw. */
 export class DataPlane {
   private readonly server: Server;
+  private readonly tlsServer: TlsServer | undefined;
+  private readonly connections: Connections;
   private readonly services: Services;
   private readonly active = new Set<Exchange>();
   private readonly lastOf = new WeakMap<Duplex, Exchange>();
   private idle: (() => void) | undefined;
+  private leaving = false;
+  private cutting = false;
 
-  constructor(services: Services, limits: ReceiveLimits) {
+  /** Speaks TLS when it has an identity. */
+  constructor(services: Services, limits: ReceiveLimits, identity?: ServerIdentity) {
     this.services = services;
-    this.server = createServer({
+    const options: ServerOptions = {
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.receiveTimeoutMs,
       connectionsCheckingInterval: 1_000,
@@ -43,26 +67,67 @@ export class DataPlane {
       maxHeaderSize: 16_384,
       insecureHTTPParser: false,
       noDelay: true,
-    });
+    };
+    this.tlsServer = identity && createTlsServer({ ...options, ...tlsOptions(identity), handshakeTimeout: limits.headersTimeoutMs });
+    this.server = this.tlsServer ?? createServer(options);
+    this.connections = new Connections(this.server, identity !== undefined, () => services.clock.now());
     this.server.on('request', (request, response) => this.handle(request, response));
     this.server.on('clientError', (error, socket) => this.refuseBroken(error, socket));
   }
 
   /** Resolves with the port when it listens; rejects when the address is taken. */
-  listen(host: string, port: number): Promise<number> {
-    return listenOn(this.server, host, port, this.services.logger);
+  listen(address: ListenAddress): Promise<number> {
+    return listenOn(this.server, address, this.services.logger);
   }
 
-  /** Stops accepting, lets running exchanges end for `drainMs` at most, then cuts off the rest. */
-  async close(drainMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+  /** Shows this certificate from the next connection on. */
+  setIdentity(identity: ServerIdentity): void {
+    this.tlsServer?.setSecureContext(tlsOptions(identity));
+  }
+
+  /**
+   * Ends so that no caller sees a failure. A caller with an open connection may send a request at any moment, and HTTP/1.1 has but
+   * one way to tell it not to: `connection: close` in an answer. So, from the first moment on:
+   * 1. every request is served as ever, and its answer closes the connection; probes say that the gateway is not ready;
+   * 2. for `graceMs` new connections are accepted, because who sends them here hears of the end a moment later;
+   * 3. then the listener closes, and so does each connection that has been idle for `graceMs`: its caller has had its chance
+   *    to be told, and hardly sends a request in the very moment of the close. One that a long stream kept busy gets its
+   *    chance after the stream;
+   * 4. what still runs after `drainMs` is cut off with an error that says why.
+   * In a Kubernetes pod a preStop sleep comes first, so that the Service sends no new connections when this begins.
+   * Resolves when every connection is closed.
+   */
+  async close({ drainMs = 0, graceMs = 0 }: CloseOptions = {}): Promise<void> {
+    const { clock } = this.services;
+    const patienceMs = Math.min(graceMs, drainMs);
+    const startedAt = clock.now();
+    this.leaving = true;
     for (const { response } of this.active) if (!response.headersSent) response.shouldKeepAlive = false;
-    if (!(await this.idleWithin(drainMs))) {
-      for (const exchange of this.active) exchange.cut('closing');
-      await this.idleWithin(lastWordsMs);
-    }
-    this.server.closeAllConnections();
-    await closed;
+    const closed = Promise.withResolvers<boolean>();
+    const deadline = after(drainMs, () => closed.resolve(false));
+    const closeListener = after(patienceMs, () => this.closeListener(() => closed.resolve(true)));
+    const sweep = setInterval(() => {
+      const idleSince = clock.now() - patienceMs;
+      // After the sockets have been read: a request that has arrived already is not idleness.
+      if (idleSince >= startedAt) setImmediate(() => this.connections.closeIdleSince(idleSince));
+    }, sweepMs);
+    const inTime = await closed.promise;
+    if (!inTime) await this.cutOff();
+    for (const timer of [deadline, closeListener, sweep]) clearTimeout(timer);
+    const ended = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    this.connections.destroy();
+    await ended;
+  }
+
+  /** Unlike http's own close, which cuts idle connections at once, whatever is on the way to them. */
+  private closeListener(onClosed: () => void): void {
+    NetServer.prototype.close.call(this.server, onClosed);
+  }
+
+  private async cutOff(): Promise<void> {
+    this.cutting = true;
+    for (const exchange of this.active) exchange.cut('closing');
+    await this.idleWithin(lastWordsMs);
   }
 
   private handle(request: IncomingMessage, response: ServerResponse): void {
@@ -72,11 +137,12 @@ export class DataPlane {
     const exchange = new Exchange(id, path, request, response, services.clock.now());
     active.add(exchange);
     this.lastOf.set(request.socket, exchange);
+    this.connections.began(request.socket);
     response.on('close', () => this.ended(exchange));
     response.on('error', () => exchange.cut('gone'));
-    if (services.closing()) response.shouldKeepAlive = false;
+    if (this.leaving) response.shouldKeepAlive = false;
 
-    const stages = stagesFor(request.method ?? '', path, services.closing());
+    const stages = stagesFor(request.method ?? '', path, this.cutting);
     runStages(stages, exchange, services).catch((error: unknown) => this.refuse(exchange, error));
   }
 
@@ -92,8 +158,7 @@ export class DataPlane {
     if (exchange.outcome === 0) exchange.outcome = 499;
     exchange.end();
     this.active.delete(exchange);
-    if (!this.services.closing()) return;
-    setImmediate(() => this.server.closeIdleConnections());
+    this.connections.ended(exchange.request.socket);
     if (this.active.size === 0) this.idle?.();
   }
 
@@ -111,6 +176,10 @@ export class DataPlane {
 
   /** Answers what is not HTTP, too large or too slow, while an answer can still be told from one that has begun. */
   private refuseBroken(cause: NodeJS.ErrnoException, socket: Duplex): void {
+    if (!this.connections.has(socket as Socket)) {
+      socket.destroy(); // it never came to HTTP: the TLS handshake failed
+      return;
+    }
     const exchange = this.lastOf.get(socket);
     const running = exchange && !exchange.response.writableFinished;
     // Without a socket of its own, the response waits behind an earlier one that uses the connection.
@@ -129,6 +198,10 @@ export class DataPlane {
     ];
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
   }
+}
+
+function tlsOptions({ cert, key }: ServerIdentity) {
+  return { cert, key, minVersion: 'TLSv1.2' } as const;
 }
 
 function pathOf(url: string): string {

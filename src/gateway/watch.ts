@@ -13,8 +13,8 @@ const tenants = resourceType<Tenant>(tenantResource);
 
 /** What the gateway follows in the cluster. */
 type Watch = {
-  /** Whether everything has been read once. */
-  ready(): boolean;
+  /** What has not been read yet, for people. Empty from the first time on that everything has been: a cluster that is gone later takes nothing back. */
+  waitingFor(): readonly string[];
   /** Stops following. */
   stop(): void;
 };
@@ -46,7 +46,7 @@ export function watchCluster(cache: InformerCache, fleet: Fleet, keys: KeyIndex,
     }),
   ];
   return {
-    ready: () => Object.values(informers).every((informer) => informer.hasSynced),
+    waitingFor: () => Object.values(informers).flatMap((informer) => informer.waitingFor ?? []),
     stop: () => {
       for (const remove of removals) remove();
     },

@@ -48,7 +48,7 @@ export {
   type Served,
 } from './client/types.ts';
 export type { Bookmark, WatchEvent } from './client/watch-event.ts';
-export { KubeMetrics } from './metrics.ts';
+export { countResponses, KubeMetrics } from './metrics.ts';
 export { type Condition, findCondition, isConditionTrue, setCondition } from './runtime/conditions.ts';
 export { Controller, type ControllerOptions, type Reconcile, type ReconcileContext } from './runtime/controller.ts';
 export { EventRecorder, type EventRecorderOptions } from './runtime/event-recorder.ts';

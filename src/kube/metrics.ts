@@ -103,13 +103,7 @@ export class KubeMetrics implements ControllerMetrics, LeaderElectionMetrics {
       labelNames: ['name'],
       registers,
     });
-    const responses = new Counter({
-      name: 'rest_client_requests_total',
-      help: 'Requests to the API server by status code, method and host.',
-      labelNames: ['code', 'method', 'host'],
-      registers,
-    });
-    this.onResponse = ({ code, method, host }) => responses.inc({ code, method, host });
+    this.onResponse = countResponses(registry);
   }
 
   /** Every series of the controller exists from the start: a rate over a series that appears with its first error shows nothing. */
@@ -179,6 +173,17 @@ export class KubeMetrics implements ControllerMetrics, LeaderElectionMetrics {
       },
     });
   }
+}
+
+/** Counts the answers of the API server on a registry: give it to a KubeClient as `onResponse`, in a process without controllers. */
+export function countResponses(registry: Registry): ResponseObserver {
+  const responses = new Counter({
+    name: 'rest_client_requests_total',
+    help: 'Requests to the API server by status code, method and host.',
+    labelNames: ['code', 'method', 'host'],
+    registers: [registry],
+  });
+  return ({ code, method, host }) => responses.inc({ code, method, host });
 }
 
 const sum = (seconds: readonly number[]) => seconds.reduce((total, value) => total + value, 0);

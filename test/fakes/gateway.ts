@@ -63,7 +63,8 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   };
   setModel({});
   for (const index of workers.keys()) setReady(index, true);
-  const gateway = await serve(fleet, keys, options.ready ?? (() => true), { port: 0, ...options });
+  const { ready = () => true } = options;
+  const gateway = await serve(fleet, keys, () => (ready() ? [] : ['the cluster']), { port: 0, ...options });
 
   return {
     ...gateway,

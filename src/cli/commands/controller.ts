@@ -83,7 +83,7 @@ async function run(options: Options): Promise<void> {
     const cache = new InformerCache(client, { logger });
     const events = new EventRecorder({ client, component: 'modelfleet-controller', logger });
     const manager = new Manager({ logger, leaderElection });
-    manager.addServer(operationsServer({ host: options.host, port: options.port, registry, ready: () => manager.ready }));
+    manager.addServer(operationsServer({ host: options.host, port: options.port, registry, logger, waitingFor: () => manager.waitingFor }));
     manager.addCache(cache);
     const workerImagePullSecrets = options.workerImagePullSecret;
     manager.addController(() =>

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createLogger } from '../../core/logger.ts';
+import type { CertificateFiles } from '../../gateway/certificate.ts';
 import { startGateway } from '../../gateway/gateway.ts';
-import { InformerCache, KubeClient, loadKubeConfig } from '../../kube/index.ts';
+import { countResponses, InformerCache, KubeClient, loadKubeConfig } from '../../kube/index.ts';
 import { duration, portNumber, wholeNumber } from '../options.ts';
 import { aborted, onStopSignal } from '../stop-signal.ts';
 
@@ -15,7 +16,12 @@ type Options = {
   namespace?: string;
   maxBodyBytes: number;
   drainTimeout: number;
+  tlsCertFile?: string;
+  tlsKeyFile?: string;
 };
+
+/** For how long callers and what stands before the gateway may still come after SIGTERM, before they are told to go elsewhere. */
+const closeGraceMs = 5_000;
 
 /** `modelfleet gateway`: the OpenAI-compatible data plane of a cluster, until SIGTERM or SIGINT. */
 export function gatewayCommand(): Command {
@@ -23,35 +29,46 @@ export function gatewayCommand(): Command {
     .description('serve the models of a cluster at one OpenAI-compatible address')
     .option('--host <address>', 'address to listen on', '0.0.0.0')
     .option('--port <number>', 'port for callers', portNumber, 8080)
-    .option('--metrics-port <number>', 'port of /metrics', portNumber, 9091)
+    .option('--metrics-port <number>', 'port of /metrics, /healthz and /readyz, in plain HTTP', portNumber, 9091)
     .option('--kubeconfig <file>', 'kubeconfig; else KUBECONFIG, the pod’s service account or ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
     .option('--namespace <name>', 'serve the models of this namespace only')
     .option('--max-body-bytes <number>', 'largest request body', wholeNumber(1, 2 ** 30), 16 * 1_048_576)
     .option('--drain-timeout <duration>', 'how long running answers may go on at the end', duration, 300_000)
+    .option('--tls-cert-file <file>', 'speak TLS on --port with this PEM certificate and its chain; read again when it changes')
+    .option('--tls-key-file <file>', 'private key of that certificate')
     .action(run);
 }
 
 async function run(options: Options): Promise<void> {
+  const tls = certificateFiles(options);
   const stop = onStopSignal();
   const logger = createLogger('gateway');
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
 
   const config = await loadKubeConfig({ path: options.kubeconfig, context: options.context });
-  const client = KubeClient.fromKubeConfig(config, { userAgent: 'modelfleet-gateway' });
+  const client = KubeClient.fromKubeConfig(config, { userAgent: 'modelfleet-gateway', onResponse: countResponses(registry) });
   const cache = new InformerCache(client, { logger });
   const cacheStop = new AbortController();
   const running = cache.run(cacheStop.signal);
   try {
-    const gateway = await startGateway({ ...options, cache, registry, logger });
+    const gateway = await startGateway({ ...options, tls, cache, registry, logger });
     logger.info({ url: gateway.url, metrics: gateway.metricsUrl }, 'the gateway listens');
     await aborted(stop);
     logger.info({ reason: stop.reason.message, drainMs: options.drainTimeout }, 'the gateway stops once running answers have ended');
-    await gateway.close({ drainMs: options.drainTimeout });
+    await gateway.close({ drainMs: options.drainTimeout, graceMs: closeGraceMs });
   } finally {
     cacheStop.abort();
     await running;
     await client.close();
   }
+}
+
+function certificateFiles({ tlsCertFile: certFile, tlsKeyFile: keyFile }: Options): CertificateFiles | undefined {
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  throw new Error(
+    `TLS needs a certificate and its key: give ${certFile === undefined ? '--tls-cert-file' : '--tls-key-file'} too, or neither.`,
+  );
 }

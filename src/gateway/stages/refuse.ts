@@ -15,7 +15,7 @@ export function notAllowed(allow: string): Stage {
   };
 }
 
-/** Refuses new requests on old connections while the gateway closes. */
+/** Refuses what comes after the end of the drain. */
 export const refuseClosing: Stage = () => {
   throw errors.draining();
 };

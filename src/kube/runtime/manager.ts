@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { type Logger, silentLogger } from '../../core/logger.ts';
-import { aborted } from '../abort.ts';
+import { aborted, untilAborted } from '../abort.ts';
 import type { LeaderElection } from './leader-election.ts';
 
 /** A part of a program that runs until its signal aborts. */
@@ -167,7 +167,7 @@ export class Manager {
   }
 
   private async untilReady(stage: Stage, stopping: AbortSignal): Promise<void> {
-    await Promise.all(this.parts[stage].map((part) => part.ready?.(stopping)));
+    await untilAborted(Promise.all(this.parts[stage].map((part) => part.ready?.(stopping))), stopping);
   }
 
   /** A watch may be behind what the last leader wrote, and after an outage it is. False when the term ended meanwhile. */
