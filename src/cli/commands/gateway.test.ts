@@ -1,11 +1,16 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { Agent, type IncomingMessage, request as send } from 'node:http';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { generate } from 'selfsigned';
+import { request, Agent as UndiciAgent } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type RunningCommand, startModelfleet, writeTestKubeconfig } from '../../../test/fakes/command.ts';
-import { type MockWorker, startMockWorker, streamedAnswer } from '../../../test/fakes/mock-worker.ts';
+import { type MockWorker, startMockWorker, streamedAnswer, wholeAnswer } from '../../../test/fakes/mock-worker.ts';
 import { hashApiKey } from '../../core/api-keys.ts';
 import { FakeApiServer } from '../../kube/testing/api-server.fake.ts';
 import { eventually } from '../../kube/testing/eventually.fake.ts';
@@ -77,6 +82,110 @@ test('serves the cluster of the kubeconfig, and at SIGTERM ends with its last st
   expect(output()).not.toContain('mf-k');
 });
 
+/** A stand-in for kube-proxy: a new connection goes to `target`, an old one stays where it is. */
+async function startBalancer() {
+  const balancer = { target: '', port: 0, close: () => {} };
+  const open = new Set<Socket>();
+  const server = createServer((caller) => {
+    const { hostname, port } = new URL(balancer.target);
+    const gateway = connect(Number(port), hostname);
+    for (const [from, to] of [
+      [caller, gateway],
+      [gateway, caller],
+    ] as const) {
+      open.add(from);
+      from.pipe(to);
+      from.on('error', () => to.destroy()).on('close', () => open.delete(from) && to.end());
+    }
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  balancer.port = (server.address() as AddressInfo).port;
+  balancer.close = () => {
+    server.close();
+    for (const socket of open) socket.destroy();
+  };
+  return balancer;
+}
+
+/** Asks 20 times a second over kept-alive connections, each fifth time for a stream, and never tries again. */
+function startCallers(port: number) {
+  const agent = new Agent({ keepAlive: true });
+  const headers = { authorization: 'Bearer mf-k' };
+  const tally = { answered: 0, closed: 0, failures: [] as string[] };
+  let asked = 0;
+  const running = new Set<Promise<void>>();
+  const ask = async (stream: boolean) => {
+    try {
+      const sent = send({ port, agent, headers, method: 'POST', path: '/v1/chat/completions' });
+      const answer = once(sent, 'response');
+      sent.end(JSON.stringify({ model: 'm', stream }));
+      const [response] = (await answer) as [IncomingMessage];
+      const body = await text(response);
+      if (response.headers.connection === 'close') tally.closed += 1;
+      if (response.statusCode !== 200 || body !== (stream ? streamedAnswer('m', 40) : wholeAnswer('m')))
+        throw new Error(`${response.statusCode} ${body.slice(-200)}`);
+      tally.answered += 1;
+    } catch (error) {
+      tally.failures.push(String(error));
+    }
+  };
+  const timer = setInterval(() => {
+    asked += 1;
+    const one = ask(asked % 5 === 0).finally(() => running.delete(one));
+    running.add(one);
+  }, 50);
+  const end = async () => {
+    clearInterval(timer);
+    await Promise.all(running);
+    agent.destroy();
+    return tally;
+  };
+  return { tally, end };
+}
+
+test('callers of 20 requests a second see no failure while one gateway after the other ends', { timeout: 90_000 }, async () => {
+  const balancer = await startBalancer();
+  let current = start('--port', '0');
+  balancer.target = await current.url();
+  await eventually(async () => (await fetch(`${balancer.target}/readyz`)).status === 200);
+  const callers = startCallers(balancer.port);
+  for (let turn = 0; turn < 3; turn += 1) {
+    const next = start('--port', '0');
+    const target = await next.url();
+    await eventually(async () => (await fetch(`${target}/readyz`)).status === 200);
+    const ended = once(current.child, 'exit');
+    const { answered, closed } = callers.tally;
+    current.child.kill('SIGTERM');
+    // The balancer hears of it late: new connections still come to the gateway that ends.
+    await eventually(() => callers.tally.closed > closed + 3);
+    balancer.target = target;
+    expect(await ended).toEqual([0, null]);
+    expect(callers.tally.answered).toBeGreaterThan(answered);
+    current = next;
+  }
+  const { failures, answered } = await callers.end();
+  balancer.close();
+  expect(failures).toEqual([]);
+  expect(answered).toBeGreaterThan(100);
+});
+
+test('speaks TLS with the certificate of its files, and its probes do without', async () => {
+  const names = { name: 'subjectAltName' as const, altNames: [{ type: 7 as const, ip: '127.0.0.1' }] };
+  const made = await generate([{ name: 'commonName', value: 'gateway' }], { keyType: 'ec', algorithm: 'sha256', extensions: [names] });
+  const [certFile, keyFile] = [join(directory, 'tls.crt'), join(directory, 'tls.key')];
+  await writeFile(certFile, made.cert);
+  await writeFile(keyFile, made.private);
+  const { url, output } = start('--port', '0', '--tls-cert-file', certFile, '--tls-key-file', keyFile);
+  const origin = await url();
+  expect(origin).toMatch(/^https:/);
+  const agent = new UndiciAgent({ connect: { ca: made.cert } });
+  await eventually(async () => (await request(`${origin}/readyz`, { dispatcher: agent })).statusCode === 200);
+  await agent.close();
+  const metrics = /"metrics":"([^"]+)"/.exec(output())?.[1] ?? '';
+  expect((await fetch(new URL('/readyz', metrics))).status).toBe(200);
+  expect(await (await fetch(metrics)).text()).toMatch(/^rest_client_requests_total\{code="200",method="GET",host="127.0.0.1:\d+"\} [1-9]/m);
+});
+
 test('a taken port ends it with a clear sentence', async () => {
   const { port } = new URL(worker.origin);
   const { child, output } = start('--port', port);
@@ -87,6 +196,8 @@ test('a taken port ends it with a clear sentence', async () => {
 
 test.each([
   [['--port', '70000'], 'Give a whole number from 0 to 65535.'],
+  [['--tls-cert-file', 'tls.crt'], 'TLS needs a certificate and its key: give --tls-key-file too, or neither.'],
+  [['--tls-cert-file', '/none', '--tls-key-file', '/none'], 'Cannot read /none, which TLS needs'],
   [['--drain-timeout', 'soon'], '"soon" is not a duration such as 30s'],
 ])('refuses %j and says what it expects', async (flags, sentence) => {
   const { child, output } = start(...flags);
