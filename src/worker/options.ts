@@ -1,5 +1,5 @@
-import type { Checksums } from './artifacts/checksums.ts';
 import type { PathMap } from './artifacts/path-map.ts';
+import type { Checksums } from './artifacts/source.ts';
 import type { Device } from './engines/engine.ts';
 import type { EngineName } from './engines/programs.ts';
 

@@ -1,7 +1,6 @@
-import type { Checksums } from '../artifacts/checksums.ts';
 import { checkGguf } from '../artifacts/gguf.ts';
 import { selectModel } from '../artifacts/model-file.ts';
-import type { Source } from '../artifacts/source.ts';
+import type { Checksums, Source } from '../artifacts/source.ts';
 import type { Engine, LoadedModel, LoadRequest } from '../engines/engine.ts';
 
 /** The phases that the agent goes through, with the size of the work in bytes where it has one. */

@@ -1,10 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { Failure } from '../../core/failure.ts';
-import type { ArtifactFile } from './source.ts';
-
-/** Expected digests by file name: `{"model.gguf": "sha256:<64 hex digits>"}`. */
-export type Checksums = Readonly<Record<string, string>>;
+import type { ArtifactFile, Checksums } from './source.ts';
 
 /** Reads `file=sha256:hex`. Throws a RangeError that shows the text. */
 export function parseChecksum(text: string): readonly [file: string, checksum: string] {

@@ -2,7 +2,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import { Failure } from '../../core/failure.ts';
-import { type Checksums, sha256 } from './checksums.ts';
+import { sha256 } from './checksums.ts';
 import { recordDigest, recordedDigest } from './digest-record.ts';
 import { diskFailure } from './disk.ts';
 import { type Downloaded, download, keep } from './download/download.ts';
@@ -12,7 +12,7 @@ import { Partials } from './download/partials.ts';
 import { header, validatorsOf } from './download/response.ts';
 import { checkGguf } from './gguf.ts';
 import { withLock } from './lock.ts';
-import type { ArtifactFile, FetchReporter, FetchRequest, Source } from './source.ts';
+import type { ArtifactFile, Checksums, FetchReporter, FetchRequest, Source } from './source.ts';
 import { type CachedVersion, UrlCache } from './url-cache.ts';
 
 export type HttpSourceOptions = {

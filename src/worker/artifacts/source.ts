@@ -1,7 +1,8 @@
-import type { Checksums } from './checksums.ts';
-
 /** A file of a model, as it lies on this machine. `name` is its path within the source. */
 export type ArtifactFile = { readonly name: string; readonly path: string; readonly bytes: number };
+
+/** Expected digests by file name: `{"model.gguf": "sha256:<64 hex digits>"}`. */
+export type Checksums = Readonly<Record<string, string>>;
 
 /** What is wanted of a source. */
 export type FetchRequest = {
