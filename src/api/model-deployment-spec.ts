@@ -156,8 +156,10 @@ const cache = z
     type: z
       .enum(['PersistentVolumeClaim', 'Ephemeral', 'HostPath'])
       .default('Ephemeral')
-      .describe('Where fetched files are kept. HostPath needs a namespace below the baseline Pod Security Standard.'),
-    size: quantity.describe('Size of the volume.').exactOptional(),
+      .describe(
+        'Where fetched files are kept. HostPath is the directory `/var/cache/modelfleet` of the node: user 65532 must be able to write there, and the namespace must not enforce the Pod Security Standard baseline or restricted.',
+      ),
+    size: quantity.describe('Size of the volume; that of a claim cannot change here.').exactOptional(),
     storageClassName: objectName.describe("Class of the claim; the cluster's default when not given.").exactOptional(),
     accessMode: z
       .enum(['ReadWriteOnce', 'ReadWriteMany'])
