@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { binary } from './binaries.ts';
 import { chooseCluster } from './choice.ts';
 import type { Cluster } from './contract.ts';
 import { stateFolder } from './folders.ts';
@@ -30,6 +31,8 @@ export async function openCluster(): Promise<Cluster> {
 export async function openControlPlane(): Promise<Cluster> {
   const { E2E_KUBECONFIG: named } = process.env;
   if (named) return openExternal(named, console.log);
+  // With a word when they have to be built first, for that takes minutes.
+  await binary('kube-apiserver', console.log);
   const folder = await makeOwnedFolder();
   await startControlPlaneIn(folder, () => undefined);
   return {

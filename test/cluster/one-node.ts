@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { startNameServer, waitForNames } from './addons.ts';
 import { apiPort, networks, nodeAddress } from './addresses.ts';
 import { accessOf, isServing } from './admin-api.ts';
-import type { Tell } from './binaries.ts';
+import { binary, type Tell } from './binaries.ts';
 import { startContainerd } from './containerd.ts';
 import { startControlPlane, waitForServiceAccounts } from './control-plane.ts';
 import { socketsFolder, stateFolder } from './folders.ts';
@@ -25,6 +25,8 @@ export const oneNodeKubeconfig = join(folder, 'pki', 'admin.kubeconfig');
 
 /** Starts the machine's one-node cluster; an old one is taken down first. A start that fails leaves nothing behind. */
 export async function startOneNode(tuning: Tuning, tell: Tell): Promise<void> {
+  // Before anything is touched: they may have to be built first.
+  for (const name of ['kubelet', 'coredns', 'pause'] as const) await binary(name, tell);
   await removeOneNode();
   const processes = new Processes(folder);
   try {
@@ -58,7 +60,7 @@ export async function removeOneNode(): Promise<boolean> {
 
 /** Stops a component of a cluster of ours as its service manager would. */
 export async function stopComponent(folder: string, name: string): Promise<void> {
-  await new Processes(folder).stop(name, 5_000);
+  await new Processes(folder).stop(name, 3_000);
 }
 
 /** Starts a component again as it was; the API server and its store are waited for. */
