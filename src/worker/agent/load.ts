@@ -1,5 +1,6 @@
 import { checkGguf } from '../artifacts/gguf.ts';
 import { selectModel } from '../artifacts/model-file.ts';
+import { readAlong } from '../artifacts/read-along.ts';
 import type { Checksums, Source } from '../artifacts/source.ts';
 import type { Engine, LoadedModel, LoadRequest } from '../engines/engine.ts';
 
@@ -55,7 +56,16 @@ export async function loadModel(
 
   report.enter('LoadingWeights', bytes);
   const engine = startEngine();
-  const loaded = await engine.load({ ...plan.request, modelPath: model[0].path }, (fraction) => report.advance(fraction), signal);
+  const over = new AbortController();
+  const reading = readAlong(model, {
+    // All is there when the engine says so.
+    onBytes: (done) => report.advance(Math.min(0.99, done / bytes)),
+    signal: AbortSignal.any([signal, over.signal]),
+  });
+  const loaded = await engine
+    .load({ ...plan.request, modelPath: model[0].path }, report.advance, signal)
+    .finally(() => over.abort())
+    .finally(() => reading);
 
   report.enter('WarmingUp');
   await warmUp(engine, signal);
