@@ -24,6 +24,7 @@ export type Target = { readonly address: string; readonly job: string; readonly 
 const system = 'modelfleet-system';
 const namespace = 'default';
 const fieldManager = 'observed-fleet';
+const graceMs = 20_000;
 const main = join(import.meta.dirname, '../../src/cli/main.ts');
 
 /**
@@ -96,11 +97,7 @@ export class ObservedFleet implements AsyncDisposable {
     const [operations = 0, callers = 0, metrics = 0] = await Promise.all([freePort(), freePort(), freePort()]);
     const run = (...argv: string[]): RunningCommand => {
       const command = startModelfleet(...argv, '--kubeconfig', kubeconfig, '--host', '127.0.0.1');
-      const ended = once(command.child, 'exit');
-      opened.defer(async () => {
-        command.child.kill('SIGTERM');
-        await ended;
-      });
+      opened.defer(() => end(command, argv[0] ?? ''));
       return command;
     };
     const commands = [
@@ -162,4 +159,18 @@ export class ObservedFleet implements AsyncDisposable {
 
 function scraped(name: string, port: number): Target {
   return { address: `127.0.0.1:${port}`, job: name, labels: { namespace: system, pod: `${name}-0` } };
+}
+
+/** Ends it as a kubelet does; one that does not go is killed, and told of. */
+async function end({ child, output }: RunningCommand, name: string): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit').then(() => true);
+  child.kill('SIGTERM');
+  const patience = new AbortController();
+  const inTime = await Promise.race([ended, systemClock.sleep(graceMs, patience.signal).then(() => false)]);
+  patience.abort();
+  if (inTime) return;
+  child.kill('SIGKILL');
+  await ended;
+  throw new Error(`the ${name} did not end within ${graceMs / 1000} s of SIGTERM:\n${output().slice(-2_000)}`);
 }
