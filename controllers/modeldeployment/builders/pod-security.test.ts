@@ -2,6 +2,7 @@ import type { Container, PodSpec } from 'kubernetes-types/core/v1.js';
 import { describe, expect, test } from 'vitest';
 import { type ModelDeploymentSpec, resolveSpec } from '../../../src/api/model-deployment.ts';
 import { deployment } from '../testing/makers.fake.ts';
+import { shapes } from '../testing/shapes.fake.ts';
 import { buildPod, podTemplate } from './pod.ts';
 
 const restrictedVolumes = ['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'projected', 'secret'];
@@ -48,16 +49,6 @@ function violations(spec: PodSpec): string[] {
   ];
   return found.flatMap(([violated, what]) => (violated ? [what] : []));
 }
-
-const shapes: Readonly<Record<string, Partial<ModelDeploymentSpec>>> = {
-  'on the CPU': {},
-  'with a GPU': { resources: { gpu: { count: 1 } }, placement: { runtimeClassName: 'nvidia', tolerations: [{ operator: 'Exists' }] } },
-  'with a source on a claim': { model: { source: 'pvc://models/qwen.gguf' } },
-  'with a cache on a claim': { cache: { type: 'PersistentVolumeClaim', size: '1Gi' }, replicas: 2 },
-  'with a bounded cache': { cache: { size: '1Gi' } },
-  'with shared memory': { resources: { gpu: {}, sharedMemory: '64Mi' } },
-  'with a secret': { model: { source: 'hf://Qwen/Qwen3-4B', secretRef: { name: 'hf-token' } } },
-};
 
 function podSpec(spec: Partial<ModelDeploymentSpec>): PodSpec {
   const owner = deployment(spec);
