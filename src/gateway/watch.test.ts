@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type MockWorker, startMockWorker, wholeAnswer } from '../../test/fakes/mock-worker.ts';
 import { generateApiKey, hashApiKey } from '../core/api-keys.ts';
-import { InformerCache, KubeClient } from '../kube/index.ts';
+import { ConnectionError, InformerCache, KubeClient } from '../kube/index.ts';
 import { FakeApiServer } from '../kube/testing/api-server.fake.ts';
 import { eventually } from '../kube/testing/eventually.fake.ts';
 import { startGateway } from './gateway.ts';
@@ -147,7 +147,47 @@ test('a pod of the same name with another UID is another replica', async () => {
   await eventually(async () => (await metrics()).includes('ready_replicas{model="models/smol"} 1'));
 });
 
-test('goes on with what it knows while the cluster does not answer, and catches up', async () => {
+test('stays ready and serves on when the API server is gone, and catches up when it is back', async () => {
+  server.put('modeldeployments', deployment());
+  server.put('pods', pod());
+  await eventually(async () => (await ask()).status === 200);
+  const port = Number(new URL(server.url).port);
+  await server.halt();
+  await expect(client.request('GET', '/version')).rejects.toThrow(ConnectionError);
+  for (const url of [`${gateway.url}/readyz`, new URL('/readyz', gateway.metricsUrl).href]) expect((await fetch(url)).status).toBe(200);
+  expect((await ask()).status).toBe(200);
+
+  server.put('modeldeployments', deployment({ spec: { serving: { names: ['renamed'] } } }));
+  server.compact(); // it has restarted: the watches must begin anew
+  await server.resume(port);
+  await eventually(async () => (await ask('renamed')).status === 200);
+  expect(await code(ask())).toBe('model_not_found');
+});
+
+test('says what it waits for until the cluster has been read once', async () => {
+  const { url } = server;
+  await server.halt();
+  const ownClient = KubeClient.fromServer({ url });
+  const ownCache = new InformerCache(ownClient);
+  const ownStop = new AbortController();
+  const own = await startGateway({ cache: ownCache, port: 0 });
+  const ownRunning = ownCache.run(ownStop.signal);
+  const readyz = new URL('/readyz', own.metricsUrl);
+  await eventually(async () => {
+    const answer = await fetch(readyz);
+    expect(answer.status).toBe(503);
+    expect(await answer.text()).toMatch(/^(waits for (modeldeployments|pods|tenants)[.a-z]* \(GET .*ECONNREFUSED.*\n){3}$/);
+  });
+  expect((await fetch(new URL('/healthz', own.metricsUrl))).status).toBe(200);
+  await server.resume(Number(new URL(url).port));
+  await eventually(async () => (await fetch(readyz)).status === 200);
+  await own.close();
+  ownStop.abort();
+  await ownRunning;
+  await ownClient.close();
+});
+
+test('goes on with what it knows while watches break, and catches up', async () => {
   server.put('modeldeployments', deployment());
   server.put('pods', pod());
   await eventually(async () => (await ask()).status === 200);

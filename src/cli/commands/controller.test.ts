@@ -26,15 +26,25 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-function start(...flags: string[]): RunningCommand {
+/** Runs the command in a process of its own; `operations` answers the text of a path of its operations port, and the status. */
+function start(...flags: string[]): RunningCommand & { operations(path: string): Promise<[number, string]> } {
   const own = ['--kubeconfig', kubeconfig, '--host', '127.0.0.1', '--port', '0', '--worker-image', 'worker'];
   const command = startModelfleet('controller', ...own, ...flags);
   children.push(command.child);
-  return command;
+  return {
+    ...command,
+    async operations(path) {
+      await eventually(() => command.output().includes('"port"'), 30_000);
+      const answer = await fetch(`http://127.0.0.1:${/"port":(\d+)/.exec(command.output())?.[1]}${path}`);
+      return [answer.status, await answer.text()];
+    },
+  };
 }
 
+const elected = ['--leader-elect', '--leader-election-namespace', 'system'];
+
 test('holds the lease while it runs, and gives it back at SIGTERM', async () => {
-  const { child } = start('--leader-elect', '--leader-election-namespace', 'system');
+  const { child } = start(...elected);
   const held = () => api.list('leases')[0];
   await eventually(() => expect(held()).toMatchObject({ metadata: { namespace: 'system', name: 'modelfleet-controller' } }), 30_000);
   expect(held()).toMatchObject({ spec: { leaseDurationSeconds: 15, leaseTransitions: 0 } });
@@ -42,6 +52,42 @@ test('holds the lease while it runs, and gives it back at SIGTERM', async () => 
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
   expect(held()).toMatchObject({ spec: { holderIdentity: '', leaseDurationSeconds: 1 } });
+});
+
+test('without an API server it lives, says what it waits for, and starts once there is one', async () => {
+  const { port } = new URL(api.url);
+  await api.halt();
+  const { operations } = start(...elected);
+  const [status, reason] = await operations('/readyz');
+  expect(status).toBe(503);
+  expect(reason).toContain('waits for modeldeployments.modelfleet.dev');
+  await eventually(async () => expect((await operations('/readyz'))[1]).toContain('ECONNREFUSED'));
+  expect(await operations('/healthz')).toEqual([200, 'ok\n']);
+  await api.resume(Number(port));
+  await eventually(async () => expect(await operations('/readyz')).toEqual([200, 'ok\n']));
+  await eventually(async () => expect((await operations('/metrics'))[1]).toContain('master_status{name="modelfleet-controller"} 1'));
+});
+
+test('an API server that goes for longer than the lease costs the lead, not the process', { timeout: 60_000 }, async () => {
+  const { port } = new URL(api.url);
+  const { child, operations } = start(...elected);
+  const leads = async () => (await operations('/metrics'))[1].includes('master_status{name="modelfleet-controller"} 1');
+  await eventually(leads, 30_000);
+  await api.halt();
+  await eventually(async () => !(await leads()), 15_000);
+  expect([await operations('/healthz'), await operations('/readyz')]).toEqual(Array(2).fill([200, 'ok\n']));
+  await api.resume(Number(port));
+  await eventually(leads, 15_000);
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([0, null]);
+});
+
+test('a taken port ends it with a clear sentence', async () => {
+  const { port } = new URL(api.url);
+  const { child, output } = start('--port', port);
+  expect((await once(child, 'exit'))[0]).not.toBe(0);
+  expect(output()).toContain(`Port ${port} on 127.0.0.1 is taken. Stop what uses it, or give another with --port.`);
 });
 
 test('an election without a place for the lease is refused with the flag that gives it', async () => {

@@ -59,8 +59,20 @@ export class FakeApiServer {
 
   static async start(tls?: Tls): Promise<FakeApiServer> {
     const fake = new FakeApiServer(tls);
-    await new Promise<void>((resolve) => fake.server.listen(0, '127.0.0.1', resolve));
+    await fake.resume(0);
     return fake;
+  }
+
+  /** Stops listening and breaks every connection; what it holds stays. */
+  async halt(): Promise<void> {
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    this.server.closeAllConnections();
+    await closed;
+  }
+
+  /** Listens again after `halt`. */
+  async resume(port: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => this.server.once('error', reject).listen(port, '127.0.0.1', resolve));
   }
 
   get url(): string {
@@ -72,8 +84,7 @@ export class FakeApiServer {
   }
 
   async close(): Promise<void> {
-    this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
+    await this.halt();
   }
 
   /** Adds or changes an object, as a client's write would; `recreate` gives it a new UID without telling of a deletion. */
