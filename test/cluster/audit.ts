@@ -29,7 +29,7 @@ export const auditPolicy = stringify({
 });
 
 /** The audit log of a cluster of ours, by its kubeconfig. */
-export function auditLogOf(kubeconfig: string): string {
+function auditLogOf(kubeconfig: string): string {
   return join(dirname(dirname(kubeconfig)), 'log', 'audit.log');
 }
 

@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, chmod, copyFile, mkdir, open, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { binariesFolder } from './folders.ts';
 import { run } from './run.ts';
@@ -129,14 +128,9 @@ async function findKubeLinter(tell: Tell): Promise<string> {
 }
 
 async function unpackXz(source: string, target: string): Promise<void> {
-  const file = await open(target, 'w');
-  try {
-    const child = spawn('xz', ['-dc', source], { stdio: ['ignore', file.fd, 'inherit'] });
-    const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
-    if (code !== 0) throw new Error(`xz could not unpack ${source}`);
-  } finally {
-    await file.close();
-  }
+  await copyFile(source, `${target}.xz`);
+  await chmod(`${target}.xz`, 0o644);
+  await run('xz', ['--decompress', `${target}.xz`], { timeoutMs: 300_000 });
 }
 
 function digest(...parts: readonly string[]): string {

@@ -8,7 +8,7 @@ import { oneNodeKubeconfig, quickTuning, removeOneNode, startComponent, startOne
 import { openExternal, openK3s } from './other-clusters.ts';
 import { makeOwnedFolder, removeControlPlane, startControlPlaneIn } from './own-control-plane.ts';
 
-export type { Cluster, ClusterKind, Component } from './contract.ts';
+export type { Cluster } from './contract.ts';
 export { obstacles } from './obstacles.ts';
 
 /** Opens the cluster that the environment asks for (see `chooseCluster`). Our own is a fresh one: an old one of ours is taken down first. */

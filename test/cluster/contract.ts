@@ -1,8 +1,8 @@
-export type ClusterKind = 'one-node' | 'control-plane' | 'k3s' | 'external';
+type ClusterKind = 'one-node' | 'control-plane' | 'k3s' | 'external';
 
 /** What can be stopped and started alone. */
 export const components = ['etcd', 'apiserver', 'controller-manager', 'scheduler', 'kubelet', 'proxy', 'coredns'] as const;
-export type Component = (typeof components)[number];
+type Component = (typeof components)[number];
 
 /** A Kubernetes to test against. */
 export type Cluster = {

@@ -6,7 +6,7 @@ import { admitPods, foreignChains, removeChains } from './iptables.ts';
 import { run } from './run.ts';
 
 /** What was on the machine before a node was started, so that afterwards everything else can go. */
-export type Footprint = {
+type Footprint = {
   readonly paths: readonly string[];
   readonly networkNamespaces: readonly string[];
   readonly chains: readonly string[];

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { containerdSocket, ctr } from './containerd.ts';
 import { run } from './run.ts';
 
 /** Reads the ids of images in the local Docker engine. Fails when one is missing. */
-export async function dockerImageIds(images: readonly string[]): Promise<ReadonlyMap<string, string>> {
+async function dockerImageIds(images: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const output = await run('docker', ['image', 'inspect', '--format', '{{.Id}}', ...images]);
   const ids = output.trim().split('\n');
   return new Map(images.map((image, index) => [image, ids[index] ?? '']));
@@ -43,26 +43,31 @@ export async function loadImages(folder: string, names: readonly string[]): Prom
 
 /** One stream for all: what images share travels once. */
 async function copy(images: readonly string[]): Promise<void> {
-  const save = spawn('docker', ['save', ...images], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const load = spawn('ctr', ['--address', containerdSocket, '--namespace', 'k8s.io', 'images', 'import', '-'], {
-    stdio: ['pipe', 'ignore', 'pipe'],
-  });
-  const limit = setTimeout(() => [save, load].map((child) => child.kill('SIGKILL')), 600_000);
+  const save = startStep('docker', ['save', ...images]);
+  const load = startStep('ctr', ['--address', containerdSocket, '--namespace', 'k8s.io', 'images', 'import', '-']);
+  load.stdout.resume();
+  const limit = setTimeout(() => [save, load].map((step) => step.kill('SIGKILL')), 600_000);
   try {
-    const ends = [save, load].map(async (child) => {
-      const [words, code] = await Promise.all([
-        text(child.stderr),
-        new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve)),
-      ]);
-      if (code !== 0) throw new Error(`${child.spawnargs.slice(0, 2).join(' ')} failed: ${words.trim()}`);
-    });
-    // When the reader ends early, its own words say why, not the broken pipe.
+    // When one of them ends early, its own words say why, not the broken pipe.
     const piped = pipeline(save.stdout, load.stdin).catch((error: unknown) => error);
-    const failed = (await Promise.allSettled([ends[1], ends[0]])).find((end) => end.status === 'rejected');
-    if (failed) throw failed.reason;
+    const ends = await Promise.allSettled([endOf(save), endOf(load)]);
+    const failures = ends.filter((end) => end.status === 'rejected').map((end) => String(end.reason));
+    if (failures.length > 0) throw new Error(failures.join('\n'));
     const broken = await piped;
     if (broken instanceof Error) throw broken;
   } finally {
     clearTimeout(limit);
   }
+}
+
+function startStep(program: string, args: readonly string[]): ChildProcessWithoutNullStreams {
+  return spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+async function endOf(step: ChildProcessWithoutNullStreams): Promise<void> {
+  const [words, code] = await Promise.all([
+    text(step.stderr),
+    new Promise<number | null>((resolve, reject) => step.once('error', reject).once('close', resolve)),
+  ]);
+  if (code !== 0) throw new Error(`${step.spawnargs.slice(0, 2).join(' ')} failed: ${words.trim()}`);
 }

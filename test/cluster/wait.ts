@@ -17,8 +17,8 @@ export async function waitUntil(what: string, watched: Watched, probe: () => Pro
     const running = await watched.processes.isRunning(watched.name);
     if (running && performance.now() < until) continue;
     const why = running ? `is not there after ${timeoutMs / 1000} s` : `cannot be had: ${watched.name} has ended`;
-    throw new Error(`${what} ${why}. The end of ${watched.name}'s log:\n${await watched.processes.lastWords(watched.name)}`, {
-      cause: problem,
-    });
+    const words = `${what} ${why}. The end of ${watched.name}'s log:\n${await watched.processes.lastWords(watched.name)}`;
+    // What the last probe met is telling only while there was something to meet.
+    throw new Error(words, running ? { cause: problem } : undefined);
   }
 }
