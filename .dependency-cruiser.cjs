@@ -14,7 +14,14 @@ module.exports = {
     only('controllers-down-only', 'controllers/', ['src/core/', 'src/api/', 'src/kube/']),
     only('gateway-down-only', 'src/gateway/', ['src/core/', 'src/api/', 'src/kube/']),
     only('worker-imports-core', 'src/worker/', ['src/core/']),
+    only('observability-imports-core', 'src/observability/', ['src/core/']),
     only('local-down-only', 'src/local/', ['src/core/', 'src/api/', 'src/kube/', 'src/gateway/', 'controllers/']),
+    {
+      name: 'observability-is-build-time',
+      severity: 'error',
+      from: { path: '^(src|controllers)/', pathNot: '^src/observability/' },
+      to: { path: '^src/observability/' },
+    },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'source-without-tests',

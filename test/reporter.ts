@@ -7,7 +7,9 @@ export class CountsReporter implements Reporter {
     const skipped: string[] = [];
     for (const module of modules) {
       const tests = [...module.children.allTests()];
-      if (tests.length === 0 && module.state() === 'failed') counts.failed += 1;
+      // A file that cannot be read, or a hook that throws, fails without any test that does.
+      const broken = [module, ...module.children.allSuites()].filter((suite) => suite.errors().length > 0);
+      counts.failed += broken.length;
       for (const test of tests) {
         const { state } = test.result();
         if (state === 'passed') counts.passed += 1;
