@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkRoom, diskFailure, diskFull } from './disk.ts';
+import { checkRoom, diskFailure, diskFull, makeDirectory } from './disk.ts';
 
 const error = (code: string) => Object.assign(new Error(code), { code });
 
@@ -17,6 +17,13 @@ test.each([
 test('what is no fault of the disk is not blamed on it', () => {
   expect(diskFailure(error('ECONNRESET'), '/cache')).toBeUndefined();
   expect(diskFull(error('EACCES'), '/cache')).toBeUndefined();
+});
+
+test('a directory that cannot be made is told with the place that is at fault', async () => {
+  await expect(makeDirectory('/dev/null/a/b')).rejects.toMatchObject({
+    reason: 'CacheNotWritable',
+    message: expect.stringContaining('/dev/null'),
+  });
 });
 
 test('says how much room there is and how much is needed', async () => {

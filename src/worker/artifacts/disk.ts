@@ -1,4 +1,6 @@
-import { statfs } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { access, mkdir, statfs } from 'node:fs/promises';
+import path from 'node:path';
 import { Failure } from '../../core/failure.ts';
 import { formatBytes } from '../../core/sizes.ts';
 
@@ -8,6 +10,22 @@ export async function checkRoom(directory: string, neededBytes: number): Promise
   const free = bavail * bsize;
   if (free < neededBytes)
     throw new Failure('OutOfDisk', `${directory} has ${formatBytes(free)} free, ${formatBytes(neededBytes)} are needed.`);
+}
+
+/** Makes a directory and those above it. Throws a Failure that says why it cannot be written. */
+export async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (error) {
+    let above = directory;
+    while (!existsSync(above)) above = path.dirname(above);
+    // `mkdir` calls a read-only file system ENOENT; `access` tells the truth.
+    const cause = await access(above, constants.W_OK).then(
+      () => error,
+      (truth: unknown) => truth,
+    );
+    throw diskFailure(cause, above) ?? new Failure('CacheNotWritable', `${directory} cannot be made.`, { cause });
+  }
 }
 
 /** The failure that a full disk means, or undefined when it was something else. */

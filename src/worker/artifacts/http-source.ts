@@ -1,10 +1,10 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import { Failure } from '../../core/failure.ts';
 import { sha256 } from './checksums.ts';
 import { recordDigest, recordedDigest } from './digest-record.ts';
-import { diskFailure } from './disk.ts';
+import { diskFailure, makeDirectory } from './disk.ts';
 import { type Downloaded, download, keep } from './download/download.ts';
 import { Interrupted, titleOf } from './download/failures.ts';
 import { HttpClient } from './download/http-client.ts';
@@ -138,14 +138,14 @@ export class HttpSource implements Source {
       if (other) report.fetched(other.bytes, other.version?.total ?? null);
     };
     try {
-      await mkdir(directory, { recursive: true });
+      await makeDirectory(directory);
       return await withLock(path.join(directory, 'lock'), { clock, signal, onWait }, () => {
         report.remark(null);
         return work();
       });
     } catch (error) {
       signal.throwIfAborted();
-      throw error instanceof Failure ? error : (diskFailure(error, directory) ?? error);
+      throw error instanceof Failure ? error : (diskFailure(error, this.options.cacheDir) ?? error);
     }
   }
 

@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type Clock, systemClock } from '../../../core/clock.ts';
-import { describeError, Failure } from '../../../core/failure.ts';
+import { Failure } from '../../../core/failure.ts';
 import { sha256 } from '../checksums.ts';
 import { recordDigest, recordedDigest } from '../digest-record.ts';
-import { checkRoom, diskFailure, diskFull } from '../disk.ts';
+import { checkRoom, diskFull, makeDirectory } from '../disk.ts';
 import { withLock } from '../lock.ts';
 import { modelCacheDir } from './cache-dir.ts';
 import { type CatalogueEntry, findModel } from './catalogue.ts';
@@ -52,12 +52,7 @@ export async function pullModel(name: string, options: PullOptions = {}): Promis
   const result = (pulled: boolean): PulledModel => ({ name: entry.name, file: entry.file, path: target, bytes: entry.bytes, pulled });
 
   if (await isVerified(target, entry)) return result(false);
-  await mkdir(cacheDir, { recursive: true }).catch((error: unknown) => {
-    throw (
-      diskFailure(error, cacheDir) ??
-      new Failure('CacheNotWritable', `The cache directory ${cacheDir} cannot be made: ${describeError(error)}.`, { cause: error })
-    );
-  });
+  await makeDirectory(cacheDir);
   const onWait = () => onProgress({ stage: 'waiting', origin: null, bytesDone: null, bytesTotal: null });
   return await withLock(`${target}.lock`, { clock, signal, onWait }, async () => {
     // Another pull may have finished meanwhile; and a file that came by other means needs only a look.

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
 import type { Clock } from '../../../core/clock.ts';
 import { Failure } from '../../../core/failure.ts';
 import type { JsonObject } from '../../../core/json.ts';
@@ -45,7 +46,9 @@ export class EngineProcess implements Engine {
 
   constructor(program: URL, clock: Clock, logger: Logger) {
     this.clock = clock;
-    this.child = fork(program, { execArgv: [], serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    // In a container the user may have no home, without which node-llama-cpp does not start; it writes nothing there.
+    const env = { HOME: tmpdir(), ...process.env };
+    this.child = fork(program, { env, execArgv: [], serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     const say = (line: string) => logger.info({ engine: line }, 'engine output');
     const words = this.child.stderr ? new LastWords(this.child.stderr, say) : undefined;
     this.child.on('message', (messages) => this.receive(messages as readonly FromEngine[]));
