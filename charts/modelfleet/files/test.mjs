@@ -11,7 +11,7 @@ const checks = [
   [`${GATEWAY_OPERATIONS}/readyz`, 200],
   [`${GATEWAY}/v1/models`, 401],
 ];
-const patienceMs = 60_000;
+const patienceMs = Number(process.env.PATIENCE_MS ?? 60_000);
 
 function ask(url) {
   const request = url.startsWith('https:') ? encrypted : plain;
