@@ -1,8 +1,14 @@
-import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { eventually } from '../../src/kube/testing/eventually.fake.ts';
-import { type Rendered, render, type VariantName, variantNames, variants } from '../chart/chart.ts';
+import { chart, type Rendered, render, renderText, type VariantName, variantNames, variants } from '../chart/chart.ts';
+import { binary } from '../cluster/binaries.ts';
 import { helmRuns } from '../fakes/helm.ts';
 import { kubectl } from '../fakes/kubectl.ts';
+import { type ProgramResult, programResult } from '../fakes/run-program.ts';
 import { foreignDefinitions } from './chart-definitions.ts';
 import { OpenApi } from './open-api.ts';
 
@@ -11,6 +17,8 @@ const possible = kubeconfig !== '' && helmRuns;
 const foreign = possible ? await foreignDefinitions() : [];
 const foreignGroups = ['monitoring.coreos.com', 'gateway.networking.k8s.io'];
 const missing = 'missing' in foreign ? foreign.missing : '';
+
+const linter = possible ? await kubeLinter() : undefined;
 
 if (missing !== '') console.warn(`Monitors, rules and HTTPRoutes of the chart are not judged: ${missing}`);
 
@@ -28,8 +36,10 @@ async function run(args: readonly string[], objects: readonly unknown[] = []): P
 
 describe.skipIf(!possible)('the chart on a real API server', () => {
   const api = new OpenApi(kubeconfig);
+  let folder: string;
 
   beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'modelfleet-chart-'));
     const namespaces = ['modelfleet-system', 'team-system', 'models', 'observability'];
     await run(
       ['apply', '--server-side', '-f', '-'],
@@ -39,6 +49,10 @@ describe.skipIf(!possible)('the chart on a real API server', () => {
     const files = foreign.flatMap((file) => ['-f', file]);
     await run(['apply', '--server-side', '--force-conflicts', ...files]);
     await run(['wait', '--for=condition=Established', '--timeout=30s', ...files]);
+  });
+
+  afterAll(async () => {
+    if (folder) await rm(folder, { recursive: true, force: true });
   });
 
   describe.each(variantNames)('as %s', (variant) => {
@@ -57,6 +71,17 @@ describe.skipIf(!possible)('the chart on a real API server', () => {
       const printed = await run(['create', '--dry-run=server', '--validate=strict', '-f', '-'], objects);
       expect(printed.trim().split('\n')).toHaveLength(objects.length);
     });
+
+    if (linter !== undefined)
+      test('leaves kube-linter without an unexplained finding', async () => {
+        const file = join(folder, `${variant}.yaml`);
+        await writeFile(file, await renderText(variant));
+        const config = join(chart, '.kube-linter.yaml');
+        const { stdout, code } = await lint(linter, ['lint', '--config', config, '--format', 'json', file]);
+        const { Reports } = JSON.parse(stdout) as { readonly Reports: readonly Finding[] | null };
+        expect((Reports ?? []).map(({ Check, Diagnostic }) => `${Check}: ${Diagnostic.Message}`)).toEqual([]);
+        expect(code).toBe(0);
+      });
 
     test('says nothing that the published schemas do not know', async () => {
       const complaints = await Promise.all(
@@ -102,6 +127,22 @@ describe.skipIf(!possible)('the chart on a real API server', () => {
     }
   });
 });
+
+type Finding = { readonly Check: string; readonly Diagnostic: { readonly Message: string } };
+
+/** kube-linter, from the places where binaries are sought or by Go; where it cannot be had, the reason is told. */
+async function kubeLinter(): Promise<string | undefined> {
+  try {
+    return await binary('kube-linter');
+  } catch (error) {
+    console.warn(`The chart is not linted: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+function lint(program: string, args: readonly string[]): Promise<ProgramResult> {
+  return programResult(spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] }));
+}
 
 /** The rows of `kubectl auth can-i --list` that a stranger's has not, without the order and the widths in which the server happens to give them. */
 async function rightsOf(user: string, namespace: string): Promise<readonly string[]> {
