@@ -1,5 +1,5 @@
 /** An entry of `packages` in a package-lock.json of version 3; the key is the path below the project, such as `node_modules/zod`. */
-export type LockedPackage = {
+type LockedPackage = {
   readonly version: string;
   readonly license?: string;
   readonly integrity?: string;
