@@ -28,7 +28,7 @@ export type VariantName = keyof typeof variants;
 export const variantNames = Object.keys(variants) as readonly VariantName[];
 
 /** Arguments that name a variant's release, chart, namespace and values. */
-export function variantArguments(name: VariantName): readonly string[] {
+function variantArguments(name: VariantName): readonly string[] {
   const { release, namespace, values } = variants[name];
   return [release, chart, '--namespace', namespace, ...values.flatMap((file) => ['--values', join(import.meta.dirname, 'values', file)])];
 }
