@@ -30,6 +30,8 @@ export type Sight = {
 /** All that a reconcile may know of one deployment. */
 export type Seen = {
   readonly deployment: ModelDeployment;
+  /** It is being deleted, or its namespace with all that is in it: nothing may be made there any more. */
+  readonly ending: boolean;
   readonly acceptance: Acceptance;
   readonly podSecurity: PodSecurityLevel;
   /** What a new replica is made from; undefined when the spec cannot be run. */
@@ -46,7 +48,8 @@ const noTimeout = Number.POSITIVE_INFINITY;
 export function gather(key: string, sight: Sight, now: number): Seen | undefined {
   const deployment = sight.deployments.get(key);
   if (!deployment) return undefined;
-  const podSecurity = enforcedLevel(sight.namespaces.get(deployment.metadata.namespace ?? ''));
+  const namespace = sight.namespaces.get(deployment.metadata.namespace ?? '');
+  const podSecurity = enforcedLevel(namespace);
   const acceptance = accept(deployment, podSecurity);
   const spec = acceptance.accepted ? acceptance.spec : undefined;
   const noProgressTimeoutMs = spec ? parseDuration(spec.rollout.noProgressTimeout) : noTimeout;
@@ -54,6 +57,7 @@ export function gather(key: string, sight: Sight, now: number): Seen | undefined
   const replicas = pods.map((pod) => readReplica(pod, sight.probe(pod.metadata.uid ?? ''), noProgressTimeoutMs, now));
   return {
     deployment,
+    ending: (deployment.metadata.deletionTimestamp ?? namespace?.metadata.deletionTimestamp) !== undefined,
     acceptance,
     podSecurity,
     template: spec && podTemplate(deployment, spec, sight.defaults),

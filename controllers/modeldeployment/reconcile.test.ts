@@ -90,6 +90,17 @@ test('replaces a replica that was deleted', async () => {
   expect(world.names).not.toContain(first);
 });
 
+test('replaces nothing in a namespace that is being deleted', async () => {
+  const world = new World({ replicas: 2 });
+  await world.settle();
+  const [first = '', second = ''] = world.names;
+  world.namespaceEnds = true;
+  world.server.delete(first);
+  world.sync();
+  await world.settle();
+  expect(world.names).toEqual([second]);
+});
+
 test('replaces evicted pods, more and more slowly while it happens again', async () => {
   const world = new World();
   const waits: number[] = [];

@@ -98,9 +98,9 @@ export function reconciler(sight: Sight, options: ReconcilerOptions): Reconcile 
 }
 
 function planFor(seen: Seen, holdCreation: boolean): Plan {
-  const { deployment, acceptance, revision, replicas } = seen;
+  const { ending, acceptance, revision, replicas } = seen;
   // While a deployment ends its replicas are collected with it; one that cannot be run keeps those that it has.
-  if (deployment.metadata.deletionTimestamp || !acceptance.accepted || revision === undefined) return nothing;
+  if (ending || !acceptance.accepted || revision === undefined) return nothing;
   const { rollout, suspend } = acceptance.spec;
   const plan = planReplicas({ ...rollout, suspend, replicas: acceptance.spec.replicas, revision }, replicas);
   return holdCreation ? { ...plan, create: 0 } : plan;

@@ -39,9 +39,13 @@ export function agent(fields: Partial<AgentStatus> = {}): AgentStatus {
 }
 
 /** The namespace of the others, enforcing this level of the Pod Security Standards if any. */
-export function namespace(level?: string): Namespace {
+export function namespace(level?: string, ending = false): Namespace {
   const labels = level === undefined ? {} : { 'pod-security.kubernetes.io/enforce': level };
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'models', labels } };
+  return {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'models', labels, ...(ending && { deletionTimestamp: '2026-01-01T00:00:00Z' }) },
+  };
 }
 
 type PodFields = { readonly metadata?: Partial<Pod['metadata']>; readonly spec?: Partial<Pod['spec']>; readonly status?: Pod['status'] };

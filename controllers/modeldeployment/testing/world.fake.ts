@@ -26,6 +26,8 @@ export class World {
   onCreate: (object: Pod) => void = () => {};
   defaults: WorkerDefaults = { workerImage: 'modelfleet-worker' };
   podSecurity: string | undefined;
+  /** Somebody has deleted the namespace. */
+  namespaceEnds = false;
   private deployment: ModelDeployment | undefined;
   private version = 1;
   private draws = 0;
@@ -107,7 +109,7 @@ export class World {
         deployments: { get: () => this.deployment },
         pods: { byIndex: () => [...this.cached.values()] },
         nodes: { get: () => undefined },
-        namespaces: { get: () => namespace(this.podSecurity) },
+        namespaces: { get: () => namespace(this.podSecurity, this.namespaceEnds) },
         writes: new PendingWrites(this.clock),
         probe: (uid) => this.probes.get(uid),
         defaults: this.defaults,

@@ -67,12 +67,14 @@ onCluster('a model on a cluster', () => {
   });
 
   test('reads a model from a claim', { timeout: 180_000 }, async () => {
+    const before = await fileRequests(namespace);
     await claim(namespace, 'library', 'ReadWriteOnce');
     await fillClaim(namespace, 'library', 'smollm2/model.gguf');
     await apply(smollm2(namespace, 'smollm2', 'pvc://library/smollm2/model.gguf'));
     await isReady(namespace, 'smollm2');
     expect(await caller.chat()).toMatchObject({ done: true });
     expect((await deployment(namespace, 'smollm2')).status).toMatchObject({ phase: 'Ready', readyReplicas: 1, models: ['smollm2'] });
+    expect(await fileRequests(namespace)).toEqual(before);
   });
 
   test('no request of the controller or the gateway was forbidden', async () => {

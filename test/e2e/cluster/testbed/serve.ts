@@ -21,6 +21,10 @@ createServer(async (request, response) => {
     response.writeHead(404).end();
     return;
   }
+  if (request.headers['if-none-match'] === etag) {
+    response.writeHead(304, { etag }).end();
+    return;
+  }
   const [, from] = /^bytes=(\d+)-$/.exec(request.headers.range ?? '') ?? [];
   const start = from === undefined ? 0 : Number(from);
   response.writeHead(from === undefined ? 200 : 206, {
