@@ -68,7 +68,7 @@ export async function fillClaim(namespace: string, claim: string, path: string):
 }
 
 /** Makes a key for a tenant with the program, as an administrator would. */
-export async function createKey(tenant: string): Promise<string> {
+async function createKey(tenant: string): Promise<string> {
   const { child, output } = startModelfleet('keys', 'create', tenant, '--kubeconfig', kubeconfig);
   const [code] = await once(child, 'close');
   if (code !== 0) throw new Error(output());
