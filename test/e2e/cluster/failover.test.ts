@@ -19,8 +19,8 @@ onCluster('when parts of the fleet fail', () => {
   let caller: Caller;
 
   beforeAll(async () => {
-    await ensureInstalled();
     since = now();
+    await ensureInstalled();
     await freshNamespace(namespace);
     const url = await serveModelFile(namespace, Number.MAX_SAFE_INTEGER);
     await apply(smollm2(namespace, model, url, { cache: { type: 'PersistentVolumeClaim', size: '1Gi' }, replicas: 2 }));

@@ -14,8 +14,8 @@ onCluster('a namespace that enforces the restricted Pod Security Standard', () =
   let url: string;
 
   beforeAll(async () => {
-    await ensureInstalled();
     since = now();
+    await ensureInstalled();
     await freshNamespace(namespace);
     url = await serveModelFile(namespace, Number.MAX_SAFE_INTEGER);
   }, 300_000);

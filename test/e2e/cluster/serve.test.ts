@@ -18,8 +18,8 @@ onCluster('a model on a cluster', () => {
   let caller: Caller;
 
   beforeAll(async () => {
-    await ensureInstalled();
     since = now();
+    await ensureInstalled();
     await freshNamespace(namespace);
     url = await serveModelFile(namespace, 25_000_000);
     caller = await Caller.create(namespace, 'smollm2');

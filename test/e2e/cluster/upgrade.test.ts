@@ -21,8 +21,8 @@ onCluster('a release of the chart', () => {
   let scratch: string;
 
   beforeAll(async () => {
-    await ensureInstalled();
     since = now();
+    await ensureInstalled();
     scratch = await mkdtemp(join(tmpdir(), 'modelfleet-e2e-'));
     await freshNamespace(namespace);
     const url = await serveModelFile(namespace, Number.MAX_SAFE_INTEGER);
