@@ -1,10 +1,11 @@
 import type { Random } from '../../core/clock.ts';
 
 const firstMs = 800;
-const maxMs = 30_000;
+// client-go waits up to 30 s. What is learned so late is served stale so long: an outage must not outlast itself by that much.
+const maxMs = 10_000;
 const resetAfterMs = 120_000;
 
-/** Growing, jittered waits between the tries of a reflector: 0.8 s doubling to 30 s, from the start again after 2 quiet minutes (client-go reflector). */
+/** Growing, jittered waits between the tries of a reflector: 0.8 s doubling to 10 s, from the start again after 2 quiet minutes (after client-go's reflector). */
 export class ReflectorBackoff {
   private readonly random: Random;
   private ceilingMs = firstMs;

@@ -90,7 +90,8 @@ export class Reflector<T extends KubeObject> {
 
   private async attempt(signal: AbortSignal): Promise<Ending> {
     const { clock } = this.options;
-    let during: Ending['during'] = this.version !== undefined ? 'watch' : this.streams ? 'stream' : 'list';
+    const resumed = this.version !== undefined;
+    let during: Ending['during'] = resumed ? 'watch' : this.streams ? 'stream' : 'list';
     let startedAt = clock.now();
     let from = this.version;
     let error: unknown;
@@ -115,7 +116,7 @@ export class Reflector<T extends KubeObject> {
     this.lastProblem = error ?? this.lastProblem;
     const progressed = during === 'watch' && (this.version !== from || clock.now() - startedAt >= shortWatchMs);
     this.failures = progressed ? (error === undefined ? 0 : 1) : this.failures + 1;
-    return { during, error, progressed, failures: this.failures };
+    return { during, resumed, error, progressed, failures: this.failures };
   }
 
   private async prepareNext(ending: Ending, signal: AbortSignal): Promise<void> {

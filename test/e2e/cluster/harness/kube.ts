@@ -35,8 +35,8 @@ export async function freshNamespace(name: string, podSecurity = 'restricted'): 
     kind: 'Namespace',
     metadata: { name, labels: { 'pod-security.kubernetes.io/enforce': podSecurity } },
   });
-  // Pods are refused until their account is there.
-  await kube(['wait', '--for=create', 'serviceaccount/default', '-n', name, '--timeout=30s']);
+  // Pods are refused until their account is there. After an outage of the API server that takes its controllers a while.
+  await kube(['wait', '--for=create', 'serviceaccount/default', '-n', name, '--timeout=120s']);
 }
 
 /** The worker pods of a deployment that are not on their way out, by name. */

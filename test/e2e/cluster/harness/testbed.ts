@@ -86,7 +86,7 @@ export class Caller {
   }
 
   static async create(namespace: string, model: string): Promise<Caller> {
-    const env = { GATEWAY: gatewayUrl, KEY: await createKey(namespace), MODEL: model };
+    const env = { GATEWAY: gatewayUrl, KEY: await createKey(namespace), MODEL: `${namespace}/${model}` };
     const idle = ['-e', 'process.once("SIGTERM", () => process.exit(0)); setInterval(() => {}, 1e9)'];
     await apply(pod(namespace, 'caller', { args: idle, env }));
     await kube(['wait', '--for=condition=Ready', 'pod/caller', '-n', namespace, '--timeout=60s']);
