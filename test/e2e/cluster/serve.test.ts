@@ -73,7 +73,11 @@ onCluster('a model on a cluster', () => {
     await apply(smollm2(namespace, 'smollm2', 'pvc://library/smollm2/model.gguf'));
     await isReady(namespace, 'smollm2');
     expect(await caller.chat()).toMatchObject({ done: true });
-    expect((await deployment(namespace, 'smollm2')).status).toMatchObject({ phase: 'Ready', readyReplicas: 1, models: ['smollm2'] });
+    expect((await deployment(namespace, 'smollm2')).status).toMatchObject({
+      phase: 'Ready',
+      readyReplicas: 1,
+      models: ['smollm2', `${namespace}/smollm2`],
+    });
     expect(await fileRequests(namespace)).toEqual(before);
   });
 

@@ -108,7 +108,7 @@ export class Caller {
   private async endLoop(name: string): Promise<LoopReport> {
     // Asked by exec, so that the pod stays until its last words are read.
     await kube(['exec', '-n', this.namespace, name, '--', '/usr/local/bin/node', '-e', 'process.kill(1, "SIGTERM")']);
-    await kube(['wait', '--for=jsonpath={.status.phase}=Succeeded', `pod/${name}`, '-n', this.namespace, '--timeout=60s']);
+    await kube(['wait', '--for=jsonpath={.status.phase}=Succeeded', `pod/${name}`, '-n', this.namespace, '--timeout=120s']);
     const words = (await kube(['logs', '-n', this.namespace, name])).trim().split('\n');
     return JSON.parse(words.at(-1) ?? '') as LoopReport;
   }
