@@ -71,9 +71,13 @@ export async function restoreMachine(folder: string): Promise<void> {
 
 /** Unmounts everything below some folders, innermost first, and makes sure: removing a folder must never reach into a pod's volume. */
 export async function unmountBelow(folders: readonly string[]): Promise<void> {
-  for (const mount of await mountsBelow(folders)) await run('umount', ['--lazy', mount]);
+  const failures: unknown[] = [];
+  for (const mount of await mountsBelow(folders)) {
+    // A container that ends at the same time takes its mounts with it: what counts is what is left.
+    await run('umount', ['--lazy', mount]).catch((error: unknown) => failures.push(error));
+  }
   const left = await mountsBelow(folders);
-  if (left.length > 0) throw new Error(`still mounted, unmount by hand: ${left.join(', ')}`);
+  if (left.length > 0) throw new AggregateError(failures, `still mounted, unmount by hand: ${left.join(', ')}`);
 }
 
 async function mountsBelow(folders: readonly string[]): Promise<readonly string[]> {
