@@ -13,5 +13,5 @@ test('a whole sentence stands alone, its cause is for the log', () => {
 test('what is no error is shown as it is', () => expect(describeError('stop')).toBe('stop'));
 
 test('a failure knows its remedy', () => {
-  expect(new Failure('OutOfDisk', 'No room for x.').remedy).toBe('The disk is full: free space or enlarge spec.cache.size.');
+  expect(new Failure('OutOfDisk', 'No room for x.').remedy).toBe('The disk is full: free space, or expand the volume of the cache.');
 });

@@ -18,7 +18,7 @@ export const reasons = {
   SourceRateLimited: 'The source limits requests: wait, or give credentials with a higher limit.',
   SourceUnreachable: 'The source does not answer: check the network and the address.',
   SourceUntrusted: 'The certificate of the source is not trusted: check the address or add the CA.',
-  OutOfDisk: 'The disk is full: free space or enlarge spec.cache.size.',
+  OutOfDisk: 'The disk is full: free space, or expand the volume of the cache.',
   CacheNotWritable:
     'The worker (user 65532) cannot write its cache: make the volume of spec.cache writable for it (not read-only, fsGroup 65532) or choose another.',
   ChecksumMismatch: 'The bytes differ from the pinned checksum: fetch the file again or correct spec.model.checksums.',
