@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { startNameServer, waitForNames } from './addons.ts';
 import { apiPort, networks, nodeAddress } from './addresses.ts';
@@ -63,11 +64,30 @@ export async function stopComponent(folder: string, name: string): Promise<void>
   await new Processes(folder).stop(name, 3_000);
 }
 
-/** Starts a component again as it was; the API server and its store are waited for. */
+/**
+ * Starts a component again as it was; the API server and its store are waited for. So is the service by which pods reach the
+ * API server: kube-proxy, whose watches back off by up to a minute, may have learnt of its end and not of its return.
+ */
 export async function startComponent(folder: string, name: string): Promise<void> {
   const processes = new Processes(folder);
   await processes.startAgain(name);
   if (name !== 'apiserver' && name !== 'etcd') return;
   const access = await accessOf(join(folder, 'pki', 'admin.kubeconfig'));
-  if (await processes.isRunning('apiserver')) await waitUntil('the API server', { processes, name: 'apiserver' }, () => isServing(access));
+  if (!(await processes.isRunning('apiserver'))) return;
+  await waitUntil('the API server', { processes, name: 'apiserver' }, () => isServing(access));
+  if (await processes.isRunning('proxy')) {
+    const reachable = () => accepts(networks.firstService, 443);
+    await waitUntil('the service of the API server', { processes, name: 'proxy' }, reachable, 150_000);
+  }
+}
+
+function accepts(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1_000 }, () => settle(true));
+    const settle = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.on('error', () => settle(false)).on('timeout', () => settle(false));
+  });
 }

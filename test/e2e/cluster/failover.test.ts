@@ -64,7 +64,7 @@ onCluster('when parts of the fleet fail', () => {
 
   test.skipIf(!ours)(
     'the API server stops for 30 s: calls go on, the controllers recover without a restart',
-    { timeout: 400_000 },
+    { timeout: 500_000 },
     async () => {
       await kube(['rollout', 'status', 'deployment/modelfleet-controller', '-n', system, '--timeout=90s']);
       await eventually(async () => expect(Object.keys(await restarts(system, controllers))).toHaveLength(2), 60_000);
@@ -77,7 +77,7 @@ onCluster('when parts of the fleet fail', () => {
       await clusterComponent('start', 'apiserver');
 
       await kube(['scale', `mdep/${model}`, '-n', namespace, '--replicas=3']);
-      await eventually(async () => expect(await workers(namespace, model)).toHaveLength(3), 90_000);
+      await eventually(async () => expect(await workers(namespace, model)).toHaveLength(3), 60_000);
       expect(uids(await workers(namespace, model))).toEqual(expect.arrayContaining(workersBefore));
       const report = await loop.stop();
       expect(report.failures).toEqual([]);

@@ -6,5 +6,5 @@ const main = join(import.meta.dirname, '../../../cluster/main.ts');
 
 /** Stops or starts a part of our own cluster, such as its API server. */
 export async function clusterComponent(verb: 'stop' | 'start', component: string): Promise<void> {
-  await promisify(execFile)(process.execPath, [main, verb, component], { timeout: 60_000 });
+  await promisify(execFile)(process.execPath, [main, verb, component], { timeout: 240_000 });
 }
