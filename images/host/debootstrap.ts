@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunOptions, run } from './run.ts';
@@ -8,11 +8,6 @@ const suite = 'bookworm';
 /** The Debian that this makes where no registry can be reached. */
 export const madeBase = `modelfleet/debian:${suite}-minbase`;
 
-const sources = [
-  `deb http://deb.debian.org/debian ${suite} main`,
-  `deb http://deb.debian.org/debian ${suite}-updates main`,
-  `deb http://deb.debian.org/debian-security ${suite}-security main`,
-];
 /** All that a Dockerfile would have to install otherwise. */
 const packages = ['ca-certificates', 'tzdata'];
 
@@ -29,11 +24,21 @@ export async function makeBase(options: RunOptions): Promise<void> {
         throw new Error(`The base image could not be made. ${error.message}\n${remedy}`, { cause: error });
       },
     );
-    await writeFile(join(directory, 'etc/apt/sources.list'), `${sources.join('\n')}\n`);
+    const list = join(directory, 'etc/apt/sources.list');
+    await writeFile(list, withUpdates(await readFile(list, 'utf8')));
     const archive =
       'set -e; tar --numeric-owner --exclude=./var/cache/apt --exclude=./var/lib/apt/lists -C "$0" -c . | docker import - "$1"';
     await run('bash', ['-o', 'pipefail', '-c', archive, directory, madeBase], options);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** What debootstrap wrote names its mirror and the suite alone; an image also wants what was mended since. */
+export function withUpdates(sourcesList: string): string {
+  const [, mirror] = /^deb (\S+) /m.exec(sourcesList) ?? [];
+  if (mirror === undefined) throw new Error(`debootstrap left no source of packages in sources.list: "${sourcesList.trim()}"`);
+  return [`deb ${mirror} ${suite} main`, `deb ${mirror} ${suite}-updates main`, `deb ${mirror}-security ${suite}-security main`, ''].join(
+    '\n',
+  );
 }

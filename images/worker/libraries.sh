@@ -14,7 +14,8 @@ case $variant in
   vulkan)
     # The loader, and Mesa's drivers for AMD and Intel; a newer Mesa knows newer GPUs.
     . /etc/os-release
-    echo "deb http://deb.debian.org/debian $VERSION_CODENAME-backports main" > /etc/apt/sources.list.d/backports.list
+    mirror=$(apt-get update --print-uris | sed -n "s|^'\(.*\)/dists/.*|\1|p" | grep -v security | head -n 1)
+    echo "deb $mirror $VERSION_CODENAME-backports main" > /etc/apt/sources.list.d/backports.list
     printf 'Package: mesa-* libgbm1 libglapi-mesa libdrm*\nPin: release n=%s-backports\nPin-Priority: 900\n' "$VERSION_CODENAME" > /etc/apt/preferences.d/mesa
     sh images/stages/root.sh --dependencies --without "$base" "$root" libvulkan1 mesa-vulkan-drivers
     cp "$root"/var/lib/dpkg/status.d/* "$inventory/debian/"
