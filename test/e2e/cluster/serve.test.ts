@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '../../../src/kube/testing/eventually.fake.ts';
 import { startKubectl } from '../../fakes/kubectl.ts';
 import { denials, now } from './harness/denials.ts';
 import { apply, deployment, freshNamespace, isReady, kube, kubeconfig, onCluster, workers } from './harness/kube.ts';
@@ -63,7 +64,7 @@ onCluster('a model on a cluster', () => {
     const after = (await fileRequests(namespace)).slice(before.length);
     expect(after.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(0);
     await kube(['delete', 'mdep', 'smollm2', '-n', namespace, '--timeout=60s']);
-    expect(await workers(namespace, 'smollm2')).toEqual([]);
+    await eventually(async () => expect(await workers(namespace, 'smollm2')).toEqual([]), 90_000);
   });
 
   test('reads a model from a claim', { timeout: 180_000 }, async () => {
