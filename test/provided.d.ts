@@ -7,7 +7,5 @@ declare module 'vitest' {
     kubeconfig: string;
     /** `one-node` is ours to break; others are not. */
     clusterKind: string;
-    /** The API server's audit log; empty where the cluster is not ours. */
-    auditLog: string;
   }
 }

@@ -19,7 +19,7 @@ onCluster('when parts of the fleet fail', () => {
   let caller: Caller;
 
   beforeAll(async () => {
-    since = now();
+    since = await now();
     await ensureInstalled();
     await freshNamespace(namespace);
     const url = await serveModelFile(namespace, Number.MAX_SAFE_INTEGER);

@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../../../src/kube/testing/eventually.fake.ts';
 import { denials, now } from './harness/denials.ts';
+import { currentVersion, workerImage } from './harness/images.ts';
 import { apply, deployment, freshNamespace, isReady, kube, onCluster, read, workers } from './harness/kube.ts';
 import { smollm2 } from './harness/models.ts';
 import { ensureInstalled } from './harness/release.ts';
 import { serveModelFile } from './harness/testbed.ts';
 
 const namespace = 'e2e-restricted';
-const workerImage = 'modelfleet/worker:0.1.0-cpu';
 
 onCluster('a namespace that enforces the restricted Pod Security Standard', () => {
   let since: number;
   let url: string;
 
   beforeAll(async () => {
-    since = now();
+    since = await now();
     await ensureInstalled();
     await freshNamespace(namespace);
     url = await serveModelFile(namespace, Number.MAX_SAFE_INTEGER);
@@ -27,7 +27,7 @@ onCluster('a namespace that enforces the restricted Pod Security Standard', () =
   test('admits and starts a pod with a GPU, which tells that the device is not there', { timeout: 120_000 }, async () => {
     await advertiseGpus('4');
     const gpu = { resources: { gpu: { resource: 'nvidia.com/gpu', count: 1 }, limits: { memory: '1Gi' }, sharedMemory: '64Mi' } };
-    await apply(smollm2(namespace, 'on-gpu', url, { ...gpu, engine: { device: 'CUDA', image: workerImage } }));
+    await apply(smollm2(namespace, 'on-gpu', url, { ...gpu, engine: { device: 'CUDA', image: workerImage(await currentVersion()) } }));
     await eventually(async () => {
       const { status } = await deployment(namespace, 'on-gpu');
       expect(status?.replicaStatuses?.[0]).toMatchObject({ reason: 'DeviceMissing' });

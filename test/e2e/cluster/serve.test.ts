@@ -19,7 +19,7 @@ onCluster('a model on a cluster', () => {
   let caller: Caller;
 
   beforeAll(async () => {
-    since = now();
+    since = await now();
     await ensureInstalled();
     await freshNamespace(namespace);
     url = await serveModelFile(namespace, 25_000_000);
@@ -69,7 +69,7 @@ onCluster('a model on a cluster', () => {
 
   test('reads a model from a claim', { timeout: 180_000 }, async () => {
     const before = await fileRequests(namespace);
-    await claim(namespace, 'library', 'ReadWriteOnce');
+    await claim(namespace, 'library');
     await fillClaim(namespace, 'library', 'smollm2/model.gguf');
     await apply(smollm2(namespace, 'smollm2', 'pvc://library/smollm2/model.gguf'));
     await isReady(namespace, 'smollm2');

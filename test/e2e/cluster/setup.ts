@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
 import { type Cluster, obstacles, openCluster } from '../../cluster/cluster.ts';
@@ -17,7 +17,6 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     console.warn(`The suite on a real cluster is skipped:\n${missing.map((line) => `  ${line}`).join('\n')}`);
     project.provide('kubeconfig', '');
     project.provide('clusterKind', '');
-    project.provide('auditLog', '');
     return undefined;
   }
   const began = performance.now();
@@ -36,7 +35,6 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   }
   project.provide('kubeconfig', cluster.kubeconfig);
   project.provide('clusterKind', cluster.kind);
-  project.provide('auditLog', cluster.kind === 'one-node' ? join(dirname(dirname(cluster.kubeconfig)), 'log', 'audit.log') : '');
   return async () => {
     if (process.env.E2E_KEEP) return;
     await cluster.close();

@@ -2,7 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parse, parseDocument } from 'yaml';
+import { parseDocument } from 'yaml';
 import { denials, now } from './harness/denials.ts';
 import { nextVersion } from './harness/images.ts';
 import { apply, deployment, freshNamespace, isReady, kube, onCluster, read, uids, workers } from './harness/kube.ts';
@@ -21,7 +21,7 @@ onCluster('a release of the chart', () => {
   let scratch: string;
 
   beforeAll(async () => {
-    since = now();
+    since = await now();
     await ensureInstalled();
     scratch = await mkdtemp(join(tmpdir(), 'modelfleet-e2e-'));
     await freshNamespace(namespace);
@@ -92,8 +92,6 @@ async function nextChart(folder: string): Promise<string> {
     const field = ['spec', 'versions', 0, 'schema', 'openAPIV3Schema', 'properties', 'spec', 'properties', 'nextRevisionOnly'];
     document.setIn(field, document.createNode({ type: 'string', description: 'A field of the next revision.' }));
   });
-  const values = parse(await readFile(join(next, 'values.yaml'), 'utf8')) as object;
-  expect(values).toBeTypeOf('object');
   return next;
 }
 

@@ -1,17 +1,6 @@
-import { createReadStream, existsSync, statSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { inject } from 'vitest';
-import { kube, read } from './kube.ts';
+import { deniedRequests } from '../../../cluster/audit.ts';
+import { kube, kubeconfig, ours, read } from './kube.ts';
 import { system } from './release.ts';
-
-const auditLog = inject('auditLog');
-
-type AuditEvent = {
-  readonly user?: { readonly username?: string };
-  readonly verb: string;
-  readonly requestURI: string;
-  readonly responseStatus?: { readonly code?: number; readonly message?: string };
-};
 
 // Who acts at the instant when somebody deletes a namespace is answered 403 too, whatever his rights.
 const raceWithDeletion = 'because it is being terminated';
@@ -19,8 +8,8 @@ const raceWithDeletion = 'because it is being terminated';
 const lackOfRight = 'is forbidden: User';
 
 /** A place in the audit log: what comes after it can be asked for. */
-export function now(): number {
-  return auditLog !== '' && existsSync(auditLog) ? statSync(auditLog).size : 0;
+export async function now(): Promise<number> {
+  return ours ? (await deniedRequests({ kubeconfig })).length : 0;
 }
 
 /**
@@ -32,16 +21,11 @@ export async function denials(since: number): Promise<readonly string[]> {
 }
 
 async function inAuditLog(since: number): Promise<readonly string[]> {
-  if (auditLog === '' || !existsSync(auditLog)) return [];
-  const found: string[] = [];
-  for await (const line of createInterface({ input: createReadStream(auditLog, { start: since }) })) {
-    if (line === '') continue;
-    const { user, verb, requestURI, responseStatus } = JSON.parse(line) as AuditEvent;
-    if (responseStatus?.code !== 403 || !user?.username?.startsWith(`system:serviceaccount:${system}:`)) continue;
-    if (responseStatus.message?.includes(raceWithDeletion)) continue;
-    found.push(`${user.username} ${verb} ${requestURI}: ${responseStatus.message ?? ''}`);
-  }
-  return found;
+  if (!ours) return [];
+  return (await deniedRequests({ kubeconfig }))
+    .slice(since)
+    .filter(({ user, message }) => user.startsWith(`system:serviceaccount:${system}:`) && !message.includes(raceWithDeletion))
+    .map(({ user, verb, uri, message }) => `${user} ${verb} ${uri}: ${message}`);
 }
 
 async function inOwnLogs(): Promise<readonly string[]> {

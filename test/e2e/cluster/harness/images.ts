@@ -13,11 +13,20 @@ export const testbedImage = 'modelfleet/testbed:e2e';
 /** The version that the upgrade goes to. */
 export const nextVersion = '0.1.1';
 
+/** The version that this checkout is. */
+export async function currentVersion(): Promise<string> {
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+  return version;
+}
+
+/** The worker that runs on any machine. */
+export const workerImage = (version: string) => `modelfleet/worker:${version}-cpu`;
+
 /** Builds the product's images, those of a next version, and the testbed's. Answers what a node needs. */
 export async function buildImages(): Promise<readonly string[]> {
-  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+  const version = await currentVersion();
   await run(process.execPath, [join(root, 'images/build.ts')], { cwd: root, maxBuffer: 1 << 26 });
-  const current = [`modelfleet/controller:${version}`, `modelfleet/gateway:${version}`, `modelfleet/worker:${version}-cpu`];
+  const current = [`modelfleet/controller:${version}`, `modelfleet/gateway:${version}`, workerImage(version)];
   await buildTestbed(`modelfleet/gateway:${version}`);
   const next = await Promise.all(current.map((image) => relabel(image, image.replace(version, nextVersion))));
   return [...current, ...next, testbedImage];

@@ -27,13 +27,13 @@ export async function read<T>(...args: readonly string[]): Promise<T> {
   return JSON.parse(await kube(['get', ...args, '-o', 'json'])) as T;
 }
 
-/** A namespace that enforces the strictest Pod Security Standard, unless told another; what a former run left there is gone. */
-export async function freshNamespace(name: string, podSecurity = 'restricted'): Promise<void> {
+/** A namespace that enforces the strictest Pod Security Standard; what a former run left there is gone. */
+export async function freshNamespace(name: string): Promise<void> {
   await kube(['delete', 'namespace', name, '--ignore-not-found', '--timeout=120s']);
   await apply({
     apiVersion: 'v1',
     kind: 'Namespace',
-    metadata: { name, labels: { 'pod-security.kubernetes.io/enforce': podSecurity } },
+    metadata: { name, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
   });
   // Pods are refused until their account is there. After an outage of the API server that takes its controllers a while.
   await kube(['wait', '--for=create', 'serviceaccount/default', '-n', name, '--timeout=120s']);

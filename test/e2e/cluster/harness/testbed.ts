@@ -123,22 +123,13 @@ export type LoopReport = {
   readonly maxMs: number;
 };
 
-/** Where claims come from: local volumes where the node is this machine, else the cluster's default class. */
-export async function claim(
-  namespace: string,
-  name: string,
-  access: 'ReadWriteOnce' | 'ReadWriteMany',
-  storageClassName?: string,
-): Promise<void> {
+/** A claim of the cluster's default class. */
+export async function claim(namespace: string, name: string): Promise<void> {
   await apply({
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
     metadata: { name, namespace },
-    spec: {
-      accessModes: [access],
-      resources: { requests: { storage: '1Gi' } },
-      ...(storageClassName !== undefined && { storageClassName }),
-    },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
   });
 }
 
