@@ -1,5 +1,5 @@
 import { isReplicaDraining, isReplicaReady } from '../../src/api/replica.ts';
-import { labels } from '../../src/api/resources.ts';
+import { annotations, labels, protectionAnnotations } from '../../src/api/resources.ts';
 import type { AgentStatus } from '../../src/core/agent-contract.ts';
 import { formatDuration } from '../../src/core/durations.ts';
 import type { ReplicaPhase } from '../../src/core/phases.ts';
@@ -32,10 +32,20 @@ export type Replica = {
   readonly restarts: number;
   readonly reason: string | undefined;
   readonly message: string | undefined;
+  /** Seconds until Ready over the whole way; null when unknown, never invented. */
+  readonly etaSeconds: number | null;
   /** Can serve: the kubelet found it ready and it is not on its way out. */
   readonly ready: boolean;
-  /** On its way out: no longer a replica that counts. */
+  /** On its way out, draining or being deleted: no longer a replica that counts. */
   readonly leaving: boolean;
+  /** When it was marked to drain, milliseconds since the epoch; undefined while it is not. */
+  readonly drainingSince: number | undefined;
+  /** Its pod is being deleted. */
+  readonly terminating: boolean;
+  /** It is being deleted for longer than its grace allows, or its node is gone: nobody waits for it any more. */
+  readonly lost: boolean;
+  /** Carries the annotations that keep autoscalers from its node. */
+  readonly protected: boolean;
   /** Its pod has ended for good (evicted, lost): it must be replaced. */
   readonly finished: boolean;
   readonly inFlight: number;
@@ -59,7 +69,12 @@ export function readReplica(pod: Pod, probe: Probe | undefined, noProgressTimeou
     restarts: container?.restartCount ?? 0,
     ready: isReplicaReady(pod) && !finished,
     leaving,
+    drainingSince: drainingSince(pod),
+    terminating: pod.metadata.deletionTimestamp !== undefined,
+    lost: false,
+    protected: Object.keys(protectionAnnotations).some((name) => pod.metadata.annotations?.[name] !== undefined),
     finished,
+    etaSeconds: agent?.etaSeconds ?? null,
     inFlight: agent?.inFlight ?? 0,
     waiting: agent?.waiting ?? 0,
     agent,
@@ -81,6 +96,10 @@ function standingOf(
   if (agent) return agentStanding(pod, agent, now - (probe?.progressedAt ?? now), noProgressTimeoutMs);
   if (isReplicaReady(pod)) return at('Ready');
   return kubeletStanding(pod, probe?.lastFailure, noProgressTimeoutMs, now);
+}
+
+function drainingSince({ metadata: { annotations: told } }: Pod): number | undefined {
+  return told?.[annotations.draining] === 'true' ? Date.parse(told[annotations.drainingSince] ?? '') || 0 : undefined;
 }
 
 function finishedStanding(pod: Pod): Standing {

@@ -41,6 +41,17 @@ export const annotations = {
   ports: `${apiGroup}/ports`,
   /** `"true"` on a replica that gets no new request because it is about to go. */
   draining: `${apiGroup}/draining`,
+  /** On a draining replica: when it was marked, RFC 3339; `rollout.drainTimeout` counts from then. */
+  drainingSince: `${apiGroup}/drainingSince`,
   /** On a ModelDeployment: a new value replaces all replicas, as `kubectl rollout restart` does. */
   restartedAt: `${apiGroup}/restartedAt`,
+} as const;
+
+/** On a ModelDeployment that has replicas: they finish their requests before it goes. */
+export const drainFinalizer = `${apiGroup}/drain`;
+
+/** Ask the cluster autoscaler and Karpenter to leave a node alone; on every replica until its model is loaded. */
+export const protectionAnnotations = {
+  'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+  'karpenter.sh/do-not-disrupt': 'true',
 } as const;
