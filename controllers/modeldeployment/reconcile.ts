@@ -4,7 +4,7 @@ import { done, type EventRecorder, type KubeClient, type Reconcile, requeueAfter
 import { applyPlan, type PodWriter } from './apply.ts';
 import { explained } from './explain.ts';
 import { gather, type Seen, type Sight } from './gather.ts';
-import { type Plan, planReplicas, type Removal } from './plan.ts';
+import { noPlan, type Plan, planReplicas, type Removal } from './plan.ts';
 import { Refusals } from './refusals.ts';
 import { Replacements } from './replacements.ts';
 import { type Obstacle, statusOf } from './status.ts';
@@ -21,7 +21,6 @@ export type ReconcilerOptions = {
 
 /** While a replica loads, time alone can change what is to be said of it: it may stall. */
 const recheckMs = 10_000;
-const nothing: Plan = { create: 0, remove: [] };
 
 /** One reconcile: gather, plan, apply, report. Remembers only what it wrote, what was refused and how often replacements failed. */
 export function reconciler(sight: Sight, options: ReconcilerOptions): Reconcile {
@@ -100,7 +99,7 @@ export function reconciler(sight: Sight, options: ReconcilerOptions): Reconcile 
 function planFor(seen: Seen, holdCreation: boolean): Plan {
   const { ending, acceptance, revision, replicas } = seen;
   // While a deployment ends its replicas are collected with it; one that cannot be run keeps those that it has.
-  if (ending || !acceptance.accepted || revision === undefined) return nothing;
+  if (ending || !acceptance.accepted || revision === undefined) return noPlan;
   const { rollout, suspend } = acceptance.spec;
   const plan = planReplicas({ ...rollout, suspend, replicas: acceptance.spec.replicas, revision }, replicas);
   return holdCreation ? { ...plan, create: 0 } : plan;
@@ -123,7 +122,12 @@ function removalMessage({ replica, reason }: Removal): string {
       Suspended: 'The deployment is suspended.',
       ScaledIn: 'Fewer replicas are wanted.',
       Replaced: 'A newer revision takes its place.',
+      Deleted: 'The deployment is deleted.',
       Ended: 'Its pod has ended.',
+      Stalled: 'It no longer gets on.',
+      Lost: 'Its node is gone.',
+      Drained: 'It has nothing left to do.',
+      DrainTimeout: 'It was not done in time.',
     }[reason];
   return `Deleted pod ${replica.name}. ${why}`;
 }
