@@ -46,6 +46,8 @@ export type Replica = {
   readonly lost: boolean;
   /** Carries the annotations that keep autoscalers from its node. */
   readonly protected: boolean;
+  /** Its worker runs: not waiting to be started, and not ended. */
+  readonly running: boolean;
   /** Its pod has ended for good (evicted, lost): it must be replaced. */
   readonly finished: boolean;
   readonly inFlight: number;
@@ -73,6 +75,7 @@ export function readReplica(pod: Pod, probe: Probe | undefined, noProgressTimeou
     terminating: pod.metadata.deletionTimestamp !== undefined,
     lost: false,
     protected: Object.keys(protectionAnnotations).some((name) => pod.metadata.annotations?.[name] !== undefined),
+    running: container?.state?.running !== undefined,
     finished,
     etaSeconds: agent?.etaSeconds ?? null,
     inFlight: agent?.inFlight ?? 0,

@@ -115,6 +115,7 @@ export function replica(fields: Partial<Replica> = {}): Replica {
     lost: false,
     protected: false,
     etaSeconds: null,
+    running: true,
     finished: false,
     inFlight: 0,
     waiting: 0,
