@@ -1,6 +1,6 @@
 import type { Affinity, Container, PodSpec, Probe, TopologySpreadConstraint } from 'kubernetes-types/core/v1.js';
 import type { ModelDeployment, ResolvedSpec } from '../../../src/api/model-deployment.ts';
-import { labels } from '../../../src/api/resources.ts';
+import { labels, protectionAnnotations } from '../../../src/api/resources.ts';
 import { defaultHttpPort, defaultManagementPort, httpPortName, managementPortName } from '../../../src/core/agent-contract.ts';
 import { parseDuration } from '../../../src/core/durations.ts';
 import type { Draft, Pod } from '../../../src/kube/index.ts';
@@ -71,6 +71,7 @@ export function buildPod(deployment: ModelDeployment, template: PodTemplate, { n
       name,
       namespace: deployment.metadata.namespace ?? '',
       labels: { ...template.labels, [labels.revision]: revision },
+      annotations: { ...protectionAnnotations },
       ownerReferences: [ownerReference(deployment)],
     },
     spec: onOneNode ? { ...spec, affinity: besideReplicas(deployment.metadata.name, spec.affinity) } : spec,
