@@ -262,6 +262,7 @@ const rollout = z
       .default('5m')
       .describe('A replica that makes no progress for this long is Stalled. There is no limit on the total time.'),
     drainTimeout: duration.default('5m').describe('How long a replica may finish its requests before it ends.'),
+    revisionHistoryLimit: int32(0, 100).default(10).describe('Former revisions without replicas that are kept for a rollback.'),
   })
   .meta(
     rules({

@@ -45,6 +45,8 @@ export const annotations = {
   drainingSince: `${apiGroup}/drainingSince`,
   /** On a ModelDeployment: a new value replaces all replicas, as `kubectl rollout restart` does. */
   restartedAt: `${apiGroup}/restartedAt`,
+  /** On a ControllerRevision: when it became the current one again, RFC 3339. */
+  currentSince: `${apiGroup}/currentSince`,
 } as const;
 
 /** On a ModelDeployment that has replicas: they finish their requests before it goes. */
