@@ -67,6 +67,32 @@ const scaling = z.object({
   observedAt: instant.describe('When it was measured.'),
 });
 
+const milliseconds = bytes.describe('Milliseconds that it took, the newest loads counting most.').exactOptional();
+
+const loadTimes = z.object({
+  nodeClass: short.describe('Kind of node; `unknown` where a node does not tell its own.'),
+  model: short.describe('Hash over the files that were loaded and the engine that did it.'),
+  loads: count.describe('Loads that this was learned from.'),
+  learnedAt: instant.describe('When the newest of them ended.'),
+  milliseconds: z
+    .object({
+      Scheduled: milliseconds,
+      PullingImage: milliseconds,
+      Fetching: milliseconds,
+      Verifying: milliseconds,
+      LoadingWeights: milliseconds,
+      Compiling: milliseconds,
+      WarmingUp: milliseconds,
+    })
+    .describe('How long each phase took. Waiting for a node is left out: it says nothing about the next load.'),
+});
+
+const failure = z.object({
+  reason: z.string().max(253).describe('One word for what went wrong.'),
+  message: message.describe('What went wrong and what to do, as it was first seen.'),
+  firstSeenAt: instant.describe('When it was first seen.'),
+});
+
 const columns = z.object({
   ready: z.string().max(32).describe('Ready and wanted replicas, `1/2`.'),
   load: z.string().max(32).describe('How far loading is and in which phase, `73% LoadingWeights`; `-` when nothing loads.'),
@@ -84,6 +110,9 @@ export const modelDeploymentStatus = z
     updatedReplicas: count.describe('Replicas of the current revision.').exactOptional(),
     selector: z.string().max(1024).describe('Label selector of the pods; a HorizontalPodAutoscaler reads it.').exactOptional(),
     revision: short.describe('The current revision: a hash over what changes a pod.').exactOptional(),
+    loadedRevision: short
+      .describe('The last revision of which all replicas were loaded: what serves while a newer one is rolled out.')
+      .exactOptional(),
     endpoint: z.string().max(1024).describe('Address of the OpenAI API that serves the model.').exactOptional(),
     models: z
       .array(z.string().max(128))
@@ -99,6 +128,20 @@ export const modelDeploymentStatus = z
       .describe('One entry a replica, slowest first, at most 32.')
       .exactOptional(),
     scaling: scaling.describe('What the autoscaler saw last.').exactOptional(),
+    loadTimes: z
+      .array(loadTimes)
+      .max(8)
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['nodeClass'] })
+      .describe('How long earlier loads took on each kind of node: what the time left is told from before any byte moves.')
+      .exactOptional(),
+    failures: z
+      .array(failure)
+      .max(8)
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['reason'] })
+      .describe(
+        'What went wrong with the current revision, each reason once, the newest last; forgotten ten minutes after all were loaded.',
+      )
+      .exactOptional(),
     conditions: z
       .array(condition)
       .max(16)
