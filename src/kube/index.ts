@@ -49,6 +49,9 @@ export {
 } from './client/types.ts';
 export type { Bookmark, WatchEvent } from './client/watch-event.ts';
 export { countResponses, KubeMetrics } from './metrics.ts';
+export { fieldRule, type MergeRule } from './patch/merge-rule.ts';
+export { podMergeRule } from './patch/pod-merge-rule.ts';
+export { applyStrategicMergePatch, PatchError } from './patch/strategic-merge.ts';
 export { type Condition, findCondition, isConditionTrue, setCondition } from './runtime/conditions.ts';
 export { Controller, type ControllerOptions, type Reconcile, type ReconcileContext } from './runtime/controller.ts';
 export { EventRecorder, type EventRecorderOptions } from './runtime/event-recorder.ts';

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, setField } from '../../core/json.ts';
 
 /** The object's metadata; empty when it has none. */
 export function metadataOf(object: JsonObject): JsonObject {
@@ -58,15 +58,6 @@ export function withValueAt(object: JsonObject, path: string, value: JsonValue):
   return { ...object, [field]: withValueAt(isJsonObject(child) ? child : {}, rest.join('.'), value) };
 }
 
-/** Deep equality of JSON; the order of fields does not matter. */
-export function jsonEqual(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
-  if (a === b) return true;
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, index) => jsonEqual(item, b[index]));
-  if (!isJsonObject(a) || !isJsonObject(b)) return false;
-  const fields = Object.keys(a);
-  return fields.length === Object.keys(b).length && fields.every((field) => Object.hasOwn(b, field) && jsonEqual(a[field], b[field]));
-}
-
 /** A deep, mutable copy. */
 export function cloneJson<T extends JsonValue>(value: T): T;
 export function cloneJson(value: JsonValue): JsonValue {
@@ -79,12 +70,6 @@ export function cloneJson(value: JsonValue): JsonValue {
     setField(copy, field, cloneJson(item));
   }
   return copy;
-}
-
-/** Sets a field even when its name is `__proto__`, which plain assignment would lose. */
-export function setField(target: JsonObject, field: string, value: JsonValue): void {
-  if (field === '__proto__') Object.defineProperty(target, field, { value, enumerable: true, configurable: true, writable: true });
-  else target[field] = value;
 }
 
 /** Freezes all the way down: what is stored is shared by every reader. */

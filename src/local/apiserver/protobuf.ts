@@ -1,5 +1,4 @@
-import type { JsonObject, JsonValue } from '../../core/json.ts';
-import { setField } from './object.ts';
+import { type JsonObject, type JsonValue, setField } from '../../core/json.ts';
 import { statuses } from './status.ts';
 
 /** The media type in which kubectl sends what it makes itself: `create namespace`, `create secret`, `autoscale`, `auth can-i`. */

@@ -1,4 +1,5 @@
-import type { JsonObject, JsonValue } from '../../core/json.ts';
+import type { JsonObject } from '../../core/json.ts';
+import type { MergeRule } from '../../kube/index.ts';
 
 /** One column of `kubectl get`: a table column definition of meta.k8s.io/v1 and the JSONPath that fills it. */
 export type TableColumn = {
@@ -11,22 +12,6 @@ export type TableColumn = {
   /** `date` columns give the timestamp; the table prints how long before `now` (milliseconds since the epoch) it was. */
   readonly cell: (object: JsonObject, now: number) => string | number | boolean | null;
 };
-
-/** How server-side apply and strategic merge treat one place in an object. Paths are field names; list elements are `*`. */
-export type MergeRule =
-  | { readonly kind: 'struct'; readonly fields: Readonly<Record<string, MergeRule>>; readonly rest?: MergeRule; readonly atomic?: boolean }
-  | { readonly kind: 'map'; readonly values: MergeRule; readonly atomic?: boolean }
-  | {
-      readonly kind: 'list';
-      readonly type: 'atomic' | 'set' | 'map';
-      readonly keys?: readonly string[];
-      /** What an item that leaves out a key means: a port without protocol is one of TCP. */
-      readonly keyDefaults?: Readonly<Record<string, JsonValue>>;
-      readonly items: MergeRule;
-    }
-  | { readonly kind: 'scalar' }
-  /** Unknown shape: objects merge by field, lists are atomic. */
-  | { readonly kind: 'untyped' };
 
 /** One thing wrong with an object: `field` is a path such as `spec.scaling.minReplicas`, the rest as in a Status cause. */
 export type FieldError = { readonly field: string; readonly reason: string; readonly message: string };

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
-import { jsonEqual, metadataOf, withMetadata } from '../object.ts';
-import type { MergeRule, ResourceDefinition } from '../resource.ts';
+import { isJsonObject, type JsonObject, type JsonValue, jsonEqual } from '../../../core/json.ts';
+import type { MergeRule } from '../../../kube/index.ts';
+import { metadataOf, withMetadata } from '../object.ts';
+import type { ResourceDefinition } from '../resource.ts';
 import { applyConfiguration, recordUpdate, type Writer } from './field-managers.ts';
 import { FieldSet } from './field-set.ts';
 import { readManagers } from './managers.ts';

@@ -1,5 +1,5 @@
-import { isJsonObject, type JsonObject } from '../../../core/json.ts';
-import { jsonEqual, metadataOf, withMetadata } from '../object.ts';
+import { isJsonObject, type JsonObject, jsonEqual } from '../../../core/json.ts';
+import { metadataOf, withMetadata } from '../object.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { type StatusCause, type StatusError, statuses } from '../status.ts';
 import { FieldSet, pathText } from './field-set.ts';

@@ -1,5 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
-import { setField } from '../object.ts';
+import { isJsonObject, type JsonObject, type JsonValue, setField } from '../../../core/json.ts';
 
 /**
  * A set of places in an object, as managedFields record them (`fieldsV1`): a tree of path elements. An element is `f:NAME` for a field,

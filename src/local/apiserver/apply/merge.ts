@@ -1,8 +1,7 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
-import { setField } from '../object.ts';
-import type { MergeRule } from '../resource.ts';
+import { isJsonObject, type JsonObject, type JsonValue, setField } from '../../../core/json.ts';
+import { fieldRule, type MergeRule } from '../../../kube/index.ts';
 import type { FieldSet } from './field-set.ts';
-import { fieldRule, listElement, partsOf } from './typed.ts';
+import { listElement, partsOf } from './typed.ts';
 
 type ListRule = Extract<MergeRule, { kind: 'list' }>;
 

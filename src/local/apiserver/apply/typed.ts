@@ -1,6 +1,5 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
-import { jsonEqual } from '../object.ts';
-import type { MergeRule } from '../resource.ts';
+import { isJsonObject, type JsonObject, type JsonValue, jsonEqual } from '../../../core/json.ts';
+import { fieldRule, type MergeRule } from '../../../kube/index.ts';
 import { FieldSet } from './field-set.ts';
 
 /** The parts of a value that can be owned one by one, with the path element that names each; undefined for what is owned as a whole. */
@@ -31,14 +30,6 @@ export function partsOf(value: JsonValue | undefined, rule: MergeRule): Parts | 
   }
   return undefined;
 }
-
-/** How a field of an object with this rule merges. */
-export function fieldRule(rule: MergeRule, name: string): MergeRule {
-  if (rule.kind === 'struct') return (Object.hasOwn(rule.fields, name) ? rule.fields[name] : rule.rest) ?? untyped;
-  return rule.kind === 'map' ? rule.values : untyped;
-}
-
-const untyped: MergeRule = { kind: 'untyped' };
 
 function isDeclared(rule: MergeRule, name: string): boolean {
   return rule.kind === 'struct' && Object.hasOwn(rule.fields, name);

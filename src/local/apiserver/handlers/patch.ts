@@ -1,11 +1,11 @@
 import { isJsonObject, type JsonObject } from '../../../core/json.ts';
+import { applyStrategicMergePatch, PatchError } from '../../../kube/index.ts';
 import { applyConfiguration, recordUpdate } from '../apply/field-managers.ts';
 import type { ApiContext, Call, Reply } from '../context.ts';
 import { mediaType, parseBody, readBody } from '../negotiation.ts';
 import { metadataOf, metadataText, withMetadata } from '../object.ts';
 import { applyJsonPatch } from '../patch/json-patch.ts';
 import { applyMergePatch } from '../patch/merge-patch.ts';
-import { applyStrategicMergePatch } from '../patch/strategic-merge.ts';
 import { presentObject } from '../present.ts';
 import { storageKey } from '../registry.ts';
 import { statuses } from '../status.ts';
@@ -44,7 +44,13 @@ export async function readPatch(call: Call, strategic: boolean): Promise<(curren
   if (type === jsonPatch) return (current) => applyJsonPatch(current, body);
   if (!isJsonObject(body)) throw statuses.badRequest('the patch must be an object');
   if (type === mergePatch) return (current) => applyMergePatch(current, body);
-  return (current) => applyStrategicMergePatch(current, body, call.definition.merge);
+  return (current) => {
+    try {
+      return applyStrategicMergePatch(current, body, call.definition.merge);
+    } catch (error) {
+      throw error instanceof PatchError ? statuses.badRequest(error.message, error) : error;
+    }
+  };
 }
 
 async function apply(context: ApiContext, call: Call): Promise<Reply> {

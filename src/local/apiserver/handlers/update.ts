@@ -1,10 +1,10 @@
-import { isJsonObject, type JsonObject } from '../../../core/json.ts';
+import { isJsonObject, type JsonObject, jsonEqual } from '../../../core/json.ts';
 import { recordUpdate } from '../apply/field-managers.ts';
 import type { ApiContext, Call, Reply } from '../context.ts';
 import { establish, isCrd } from '../crds.ts';
 import { isNamespace, keepHolders } from '../namespaces.ts';
 import { readObject } from '../negotiation.ts';
-import { finalizersOf, jsonEqual, metadataOf, metadataText, nameOf, withMetadata } from '../object.ts';
+import { finalizersOf, metadataOf, metadataText, nameOf, withMetadata } from '../object.ts';
 import { inVersion, presentObject } from '../present.ts';
 import { storageKey } from '../registry.ts';
 import type { ResourceDefinition } from '../resource.ts';

@@ -1,5 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
-import { setField } from '../object.ts';
+import { isJsonObject, type JsonObject, type JsonValue, setField } from '../../../core/json.ts';
 
 /** Applies an RFC 7386 merge patch: null removes, objects merge, everything else replaces. */
 export function applyMergePatch(object: JsonObject, patch: JsonObject): JsonObject {

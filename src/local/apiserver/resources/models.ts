@@ -70,7 +70,8 @@ function refine(schema: JsonObject, field: string, overlay: Overlay): JsonObject
   else if (list) {
     Object.assign(refined, { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [...list] });
     // Strategic merge patch knows one key only; upstream names the first.
-    Object.assign(refined, { 'x-kubernetes-patch-strategy': 'merge', 'x-kubernetes-patch-merge-key': list[0] ?? '' });
+    const merged = { 'x-kubernetes-patch-strategy': 'merge', 'x-kubernetes-patch-merge-key': list[0] ?? '' };
+    Object.assign(refined, overlay.replaced?.includes(field) ? { 'x-kubernetes-patch-strategy': 'replace' } : merged);
   }
   if (overlay.atomicMaps?.includes(field)) refined['x-kubernetes-map-type'] = 'atomic';
   const values = overlay.enums?.[field];

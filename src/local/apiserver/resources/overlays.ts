@@ -8,6 +8,8 @@ export type Overlay = {
   readonly minimums?: Readonly<Record<string, number>>;
   /** Lists merged as sets or by keys. */
   readonly lists?: Readonly<Record<string, 'set' | readonly string[]>>;
+  /** Lists of those that a strategic merge patch replaces: server-side apply alone knows their keys. */
+  readonly replaced?: readonly string[];
   /** Fields that are quantities: a number is as good as a string. */
   readonly quantities?: readonly string[];
   /** Maps that have one owner as a whole. */
@@ -100,7 +102,7 @@ export const overlays: Readonly<Record<string, Overlay>> = {
   V1HTTPHeader: { required: ['name', 'value'] },
   V1TCPSocketAction: { required: ['port'] },
   V1GRPCAction: { required: ['port'], defaults: { service: '' } },
-  V1ResourceRequirements: { quantities: ['limits', 'requests'], lists: { claims: ['name'] } },
+  V1ResourceRequirements: { quantities: ['limits', 'requests'], lists: { claims: ['name'] }, replaced: ['claims'] },
   V1ContainerStatus: { quantities: ['allocatedResources'] },
   V1VolumeResourceRequirements: { quantities: ['limits', 'requests'] },
   V1Toleration: { enums: { operator: ['Exists', 'Equal', 'Lt', 'Gt'], effect: ['NoSchedule', 'PreferNoSchedule', 'NoExecute', ''] } },

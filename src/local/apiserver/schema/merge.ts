@@ -1,4 +1,4 @@
-import type { MergeRule } from '../resource.ts';
+import type { MergeRule } from '../../../kube/index.ts';
 import type { Structural } from './structural.ts';
 
 const untyped: MergeRule = { kind: 'untyped' };
@@ -38,5 +38,6 @@ function listRule({ list, items }: Structural): MergeRule {
     keys,
     ...(defaults.length > 0 && { keyDefaults: Object.fromEntries(defaults) }),
     items: items ? mergeRule(items) : untyped,
+    ...(list?.replaced && { patch: 'replace' as const }),
   };
 }

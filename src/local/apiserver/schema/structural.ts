@@ -23,7 +23,7 @@ export type Structural = {
   readonly preserveUnknown: boolean;
   readonly embedded: boolean;
   readonly intOrString: boolean;
-  readonly list?: { readonly type: 'atomic' | 'set' | 'map'; readonly keys: readonly string[] };
+  readonly list?: { readonly type: 'atomic' | 'set' | 'map'; readonly keys: readonly string[]; readonly replaced: boolean };
   /** A struct or map that has one owner as a whole. */
   readonly atomic: boolean;
   readonly rules: readonly ValidationRule[];
@@ -50,7 +50,8 @@ function readList(schema: JsonObject): Structural['list'] {
   const type = schema['x-kubernetes-list-type'];
   if (type !== 'atomic' && type !== 'set' && type !== 'map') return undefined;
   const keys = schema['x-kubernetes-list-map-keys'];
-  return { type, keys: Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [] };
+  const replaced = schema['x-kubernetes-patch-strategy'] === 'replace';
+  return { type, keys: Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [], replaced };
 }
 
 /** Reads the structural part of an OpenAPI v3 schema; keywords inside anyOf, oneOf, allOf and not only validate and are left to ajv. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { MergeRule } from '../resource.ts';
+import type { MergeRule } from './merge-rule.ts';
 import { applyStrategicMergePatch } from './strategic-merge.ts';
 
 const scalar: MergeRule = { kind: 'scalar' };
