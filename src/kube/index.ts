@@ -12,6 +12,7 @@ export {
 } from './client/kube-client.ts';
 export { type ClusterAccess, type LoadOptions, loadKubeConfig } from './client/kube-config.ts';
 export type { ApplyOptions, CallOptions, DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions } from './client/options.ts';
+export { isAtLeastVersion } from './client/resource-version.ts';
 export {
   type ConfigMap,
   type CustomResourceDefinition,
@@ -55,6 +56,7 @@ export { applyStrategicMergePatch, PatchError } from './patch/strategic-merge.ts
 export { type Condition, findCondition, isConditionTrue, setCondition } from './runtime/conditions.ts';
 export { Controller, type ControllerOptions, type Reconcile, type ReconcileContext } from './runtime/controller.ts';
 export { EventRecorder, type EventRecorderOptions } from './runtime/event-recorder.ts';
+export { addFinalizer, hasFinalizer, removeFinalizer } from './runtime/finalizers.ts';
 export { LeaderElection, type LeaderElectionOptions, LeadershipLost } from './runtime/leader-election.ts';
 export { type LeaseStore, leaseStore } from './runtime/leader-election-lease.ts';
 export { type ManagedCache, type ManagedController, Manager, type ManagerOptions, type Runnable } from './runtime/manager.ts';
