@@ -11,6 +11,12 @@ export const defaultHttpPort = 8000;
 export const defaultManagementPort = 9090;
 
 /**
+ * Header of the 503 with which a worker refuses a request because it is about to go: nothing was done, another replica may take it.
+ * No failure of the replica.
+ */
+export const drainingHeader = 'x-modelfleet-draining';
+
+/**
  * What the agent answers on `GET /status` of the management port (DESIGN section 7).
  * Sizes are bytes; `percent` is 0-100 over the current phase; instants are RFC 3339.
  * `percent` and `etaSeconds` are null when unknown (a download of unknown length), never invented.

@@ -3,10 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Connections } from '../core/connections.ts';
 import { errors, HttpError } from '../core/errors.ts';
 import { type ListenAddress, listenOn } from '../core/listen.ts';
 import { sendError } from './answers.ts';
-import { Connections } from './connections.ts';
 import { CallerGone, Exchange } from './exchange.ts';
 import { givenRequestId } from './headers.ts';
 import { runStages, type Services } from './pipeline.ts';

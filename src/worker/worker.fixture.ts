@@ -80,7 +80,9 @@ export type TestWorker = AsyncDisposable & {
 };
 
 /** A worker with fake engines on free ports. `hold` keeps its loads waiting; the model file is a GGUF without tensors. */
-export async function startTestWorker(options: Partial<WorkerOptions> & { readonly hold?: Promise<void> } = {}): Promise<TestWorker> {
+export async function startTestWorker(
+  options: Partial<WorkerOptions> & { readonly hold?: Promise<void>; readonly lingerMs?: number } = {},
+): Promise<TestWorker> {
   const directory = await mkdtemp(path.join(tmpdir(), 'worker-'));
   const model = Buffer.alloc(24);
   model.write('GGUF');
@@ -92,7 +94,7 @@ export async function startTestWorker(options: Partial<WorkerOptions> & { readon
     engines.push(engine);
     return engine;
   };
-  const { hold: _, ...rest } = options;
+  const { hold: _, lingerMs = 0, ...rest } = options;
   const worker = await startWorker(
     {
       ...{ name: 'tiny', source: 'file:///models/m.gguf', files: [], checksums: {}, engine: 'llama', device: 'Auto', maxSequences: 2 },
@@ -107,7 +109,7 @@ export async function startTestWorker(options: Partial<WorkerOptions> & { readon
       },
       ...rest,
     },
-    { spawn, clock: systemClock, logger: silentLogger },
+    { spawn, clock: systemClock, logger: silentLogger, lingerMs },
   );
   const management = `http://127.0.0.1:${worker.managementPort}`;
   return {
@@ -124,7 +126,7 @@ export async function startTestWorker(options: Partial<WorkerOptions> & { readon
 }
 
 /** The same, once it is ready. */
-export async function startReadyWorker(options: Partial<WorkerOptions> = {}): Promise<TestWorker> {
+export async function startReadyWorker(options: Partial<WorkerOptions> & { readonly lingerMs?: number } = {}): Promise<TestWorker> {
   const started = await startTestWorker(options);
   await phaseIs(started, 'Ready');
   return started;

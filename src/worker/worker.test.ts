@@ -1,5 +1,9 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { Pool } from 'undici';
 import { expect, test } from 'vitest';
-import { agentStatus } from '../core/agent-contract.ts';
+import { agentStatus, drainingHeader } from '../core/agent-contract.ts';
 import { phaseIs, startReadyWorker, startTestWorker, type TestWorker } from './worker.fixture.ts';
 
 const streamed = JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }], stream: true });
@@ -63,20 +67,59 @@ test('a wrong checksum is Failed before any engine is started', async () => {
   expect(worker.engines).toHaveLength(0);
 });
 
-test('a drain refuses new requests and lets running ones finish', async () => {
-  await using worker = await startReadyWorker();
+test('a drain finishes what runs and what waits, and refuses what comes in a way that another replica can make good', async () => {
+  await using worker = await startReadyWorker({ maxSequences: 1 });
   const [engine] = worker.engines;
   const answer = Promise.withResolvers<void>();
   if (engine) engine.hold = answer.promise;
   const running = await chat(worker);
+  const waiting = chat(worker);
+  await expect.poll(worker.status).toMatchObject({ inFlight: 1, waiting: 1 });
   const acknowledged = await fetch(`${worker.management}/drain`, { method: 'POST' });
-  expect([acknowledged.status, await acknowledged.json()]).toMatchObject([202, { draining: true, phase: 'Draining', inFlight: 1 }]);
+  expect([acknowledged.status, await acknowledged.json()]).toMatchObject([
+    202,
+    { draining: true, phase: 'Draining', inFlight: 1, waiting: 1 },
+  ]);
   const refused = await chat(worker);
   expect([refused.status, await refused.json()]).toMatchObject([503, { error: { code: 'draining' } }]);
+  expect([refused.headers.get(drainingHeader), refused.headers.get('connection')]).toEqual(['true', 'close']);
   expect((await fetch(`${worker.management}/readyz`)).status).toBe(503);
   const stopped = worker.worker.stop();
   answer.resolve();
   expect(await running.text()).toContain('[DONE]');
+  expect(await (await waiting).text()).toContain('[DONE]');
+  await stopped;
+});
+
+test('a request that comes on a kept connection just after SIGTERM is refused, not cut off', async () => {
+  await using worker = await startReadyWorker({ lingerMs: 60_000 });
+  const kept = new Pool(worker.url, { connections: 1 });
+  const ask = async () => {
+    const { statusCode, headers, body } = await kept.request({ path: '/v1/chat/completions', method: 'POST', body: streamed });
+    await body.text();
+    return [statusCode, headers.connection, headers[drainingHeader]];
+  };
+  expect(await ask()).toEqual([200, 'keep-alive', undefined]);
+  const stopped = worker.worker.stop();
+  expect(await ask()).toEqual([503, 'close', 'true']);
+  // Nobody is left who could be surprised: it does not wait out its time.
+  await stopped;
+  await expect(ask()).rejects.toThrow('ECONNREFUSED');
+  await kept.close();
+});
+
+test('a caller who reads slowly gets the whole answer of a worker that ends', async () => {
+  await using worker = await startReadyWorker();
+  // Every event repeats the name: 20 MB, more than sockets hold.
+  const model = 'm'.repeat(200_000);
+  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Hi' }], stream: true, max_tokens: 100 });
+  const socket = connect(worker.worker.port, '127.0.0.1');
+  socket.write(`POST /v1/chat/completions HTTP/1.1\r\nHost: w\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  await once(socket, 'readable');
+  const stopped = worker.worker.stop();
+  const text = (await buffer(socket)).toString();
+  expect(text).toContain('w99 ');
+  expect(text).toContain('[DONE]');
   await stopped;
 });
 

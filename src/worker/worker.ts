@@ -11,32 +11,44 @@ import { sourceFor } from './artifacts/sources.ts';
 import type { Engine } from './engines/engine.ts';
 import type { WorkerOptions } from './options.ts';
 import { Admission } from './server/admission.ts';
+import { Farewell } from './server/farewell.ts';
 import { createServingServer } from './server/server.ts';
-import type { Serving } from './server/serving.ts';
+import { refusedToDrain, type Serving } from './server/serving.ts';
 
 /** Requests that may wait in a worker: the gateway keeps the real queue, this one only smooths its edges. */
 const queueLimit = 128;
 
-export type WorkerParts = { readonly spawn: () => MortalEngine; readonly clock: Clock; readonly logger: Logger };
+/** Gateways hear of a drain a moment after it has begun. */
+const defaultLingerMs = 3_000;
+
+export type WorkerParts = {
+  readonly spawn: () => MortalEngine;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long after the beginning of a drain callers may still come to be told of it; 3 s unless told. */
+  readonly lingerMs?: number;
+};
 
 /** A worker whose two ports answer and whose model is loading. */
 export type RunningWorker = {
   readonly port: number;
   readonly managementPort: number;
-  /** Refuses new requests; running ones go on. */
+  /** Refuses new requests; those that run or wait go on. */
   drain(): void;
-  /** Drains, within the drain timeout; then cuts off what still runs, ends the engine and closes the ports. */
+  /** Drains, within the drain timeout; then cuts off what still runs, closes the serving port when no caller is surprised, and ends the rest. */
   stop(): Promise<void>;
   /** Ends the engine process without waiting for anything. */
   kill(): void;
 };
 
 /** Opens both ports, then loads the model in the background. Throws when a port is taken or the source is not usable at all. */
-export async function startWorker(options: WorkerOptions, { spawn, clock, logger }: WorkerParts): Promise<RunningWorker> {
+export async function startWorker(
+  options: WorkerOptions,
+  { spawn, clock, logger, lingerMs = defaultLingerMs }: WorkerParts,
+): Promise<RunningWorker> {
   const startedAt = clock.now();
   const stopping = new AbortController();
   const cutOff = new AbortController();
-  let draining = false;
 
   const admission = new Admission(options.name, options.maxSequences, queueLimit);
   const metrics = new WorkerMetrics(options.name, {
@@ -44,7 +56,7 @@ export async function startWorker(options: WorkerOptions, { spawn, clock, logger
     waiting: () => admission.waiting,
     loadPercent: () => status().percent ?? Number.NaN,
     ready: () => status().phase === 'Ready',
-    draining: () => draining,
+    draining: () => farewell.begun,
   });
   const supervisor = new Supervisor({
     plan: {
@@ -72,16 +84,17 @@ export async function startWorker(options: WorkerOptions, { spawn, clock, logger
   const status = () =>
     describe(
       supervisor.state,
-      { model: options.name, engine: options.engine, inFlight: admission.running, waiting: admission.waiting, draining },
+      { model: options.name, engine: options.engine, inFlight: admission.running, waiting: admission.waiting, draining: farewell.begun },
       clock.now(),
     );
   const drain = () => {
-    if (!draining) logger.info({ inFlight: admission.running, waiting: admission.waiting }, 'draining');
-    draining = true;
+    if (!farewell.begun) logger.info({ inFlight: admission.running, waiting: admission.waiting }, 'draining');
+    farewell.begin();
   };
-  const engine = (): Engine => {
-    if (draining) throw errors.draining().withHeaders({ connection: 'close' });
-    return supervisor.engine ?? refuse();
+  const engine = (): Engine => supervisor.engine ?? refuse();
+  const accept = (): void => {
+    if (farewell.begun) throw refusedToDrain();
+    engine();
   };
   const refuse = (): never => {
     const { phase, etaSeconds } = status();
@@ -89,9 +102,10 @@ export async function startWorker(options: WorkerOptions, { spawn, clock, logger
     throw errors.modelLoading(options.name, etaSeconds).withHeaders({ 'retry-after': String(Math.max(1, Math.ceil(etaSeconds ?? 5))) });
   };
 
-  const serving: Serving = { model: options.name, engine, admission, metrics, clock, cutOff: cutOff.signal };
+  const serving: Serving = { model: options.name, accept, engine, admission, metrics, clock, cutOff: cutOff.signal };
   const management = createManagementServer({ status, drain, metrics }, logger);
   const server = createServingServer(serving, startedAt, logger);
+  const farewell = new Farewell(server, clock);
   await Promise.all([listen(management, options.host, options.managementPort), listen(server, options.host, options.port)]).catch(
     (error: unknown) => {
       management.close();
@@ -104,16 +118,19 @@ export async function startWorker(options: WorkerOptions, { spawn, clock, logger
 
   const stop = async () => {
     drain();
-    server.close();
-    await Promise.race([admission.idle(cutOff.signal), clock.sleep(options.drainTimeoutMs, cutOff.signal)]).catch(() => undefined);
-    cutOff.abort();
-    server.closeIdleConnections();
+    const inTime = new AbortController();
+    const deadline = clock.sleep(options.drainTimeoutMs, inTime.signal).then(
+      () => cutOff.abort(),
+      () => undefined, // everything was answered in time
+    );
+    await farewell.answered(cutOff.signal);
+    inTime.abort();
+    await deadline;
+    await farewell.close(lingerMs);
     stopping.abort();
     await running;
-    for (const one of [server, management]) {
-      one.close();
-      one.closeAllConnections();
-    }
+    management.close();
+    management.closeAllConnections();
   };
   return { port: portOf(server), managementPort: portOf(management), drain, stop, kill: () => supervisor.kill() };
 }

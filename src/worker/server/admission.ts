@@ -10,7 +10,6 @@ export class Admission {
   private readonly model: string;
   private readonly queueLimit: number;
   private readonly waiters = new Set<Waiter>();
-  private readonly onIdle = new Set<() => void>();
   private readonly limit: number;
   private inside = 0;
 
@@ -43,24 +42,6 @@ export class Admission {
     };
   }
 
-  /** Resolves when nothing runs or waits. */
-  async idle(signal: AbortSignal): Promise<void> {
-    if (this.inside === 0) return;
-    signal.throwIfAborted();
-    await new Promise<void>((resolve, reject) => {
-      const done = () => {
-        signal.removeEventListener('abort', abort);
-        resolve();
-      };
-      const abort = () => {
-        this.onIdle.delete(done);
-        reject(signal.reason);
-      };
-      this.onIdle.add(done);
-      signal.addEventListener('abort', abort, { once: true });
-    });
-  }
-
   private wait(signal: AbortSignal): Promise<void> {
     if (this.waiters.size >= this.queueLimit) throw errors.queueFull(this.model).withHeaders({ 'retry-after': '1' });
     return new Promise((resolve, reject) => {
@@ -88,8 +69,5 @@ export class Admission {
       return;
     }
     this.inside -= 1;
-    if (this.inside > 0) return;
-    for (const done of this.onIdle) done();
-    this.onIdle.clear();
   }
 }

@@ -19,7 +19,7 @@ export function createServingServer(serving: Serving, startedAt: number, logger:
     '/generate': { POST: generateEndpoint(serving, readGenerate) },
     '/health': {
       GET: async (_, response) => {
-        serving.engine();
+        serving.accept();
         sendJson(response, 200, { status: 'ok' });
       },
     },

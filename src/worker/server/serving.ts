@@ -1,3 +1,4 @@
+import { drainingHeader } from '../../core/agent-contract.ts';
 import type { Clock } from '../../core/clock.ts';
 import { errors, type HttpError } from '../../core/errors.ts';
 import { Failure } from '../../core/failure.ts';
@@ -9,7 +10,9 @@ import type { Admission } from './admission.ts';
 export type Serving = {
   /** The name that `/v1/models` lists and that answers carry when the caller gave none. */
   readonly model: string;
-  /** The engine, when requests are taken now; throws the 503 that says why not. */
+  /** Throws the 503 that says why no new request is taken, if none is. */
+  accept(): void;
+  /** The engine, for requests that were accepted; throws the 503 that says why there is none. */
   engine(): Engine;
   readonly admission: Admission;
   readonly metrics: WorkerMetrics;
@@ -29,16 +32,16 @@ export async function* generate(
   gone: AbortSignal,
 ): AsyncGenerator<GenerateEvent, void, void> {
   const { metrics, clock, admission } = serving;
-  serving.engine();
+  serving.accept();
   const signal = AbortSignal.any([gone, serving.cutOff]);
   const arrivedAt = clock.now();
   let lastTokenAt: number | undefined;
   let started = false;
   const pass = await admission.enter(signal).catch((error: unknown) => {
-    throw serving.cutOff.aborted ? errors.draining() : error;
+    throw serving.cutOff.aborted ? refusedToDrain() : error;
   });
   try {
-    // Asked again: a request may have waited through a drain or a crash.
+    // Asked now: a request may have waited through a crash. One that waited through the beginning of a drain is still finished.
     for await (const event of serving.engine().generate(request, signal)) {
       const now = clock.now();
       if (event.kind === 'started') {
@@ -60,6 +63,11 @@ export async function* generate(
   } finally {
     pass.leave();
   }
+}
+
+/** The answer to a request that comes when the worker is about to go: whoever sent it may send it to another at once. */
+export function refusedToDrain(): HttpError {
+  return errors.draining().withHeaders({ connection: 'close', [drainingHeader]: 'true' });
 }
 
 function toAnswer(error: unknown, model: string, started: boolean): unknown {

@@ -19,7 +19,7 @@ export type Endpoint = (request: IncomingMessage, response: ServerResponse, gone
 export function textEndpoint(serving: Serving, logger: Logger, read: (body: unknown) => TextRequest, shapes: Shapes): Endpoint {
   return async (request, response, gone) => {
     // Before the body: a worker that cannot serve says so at once.
-    serving.engine();
+    serving.accept();
     const asked = read(await readJson(request, bodyLimitBytes));
     const model = asked.model ?? serving.model;
     const shape = shapes({ model, createdAt: serving.clock.now(), includeUsage: asked.includeUsage });
@@ -34,7 +34,7 @@ export function textEndpoint(serving: Serving, logger: Logger, read: (body: unkn
 /** `POST /generate`: only the text. */
 export function generateEndpoint(serving: Serving, read: (body: unknown) => TextRequest): Endpoint {
   return async (request, response, gone) => {
-    serving.engine();
+    serving.accept();
     const { text } = await collect(serving, read(await readJson(request, bodyLimitBytes)), serving.model, gone);
     sendJson(response, 200, { text });
   };

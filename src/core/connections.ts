@@ -10,17 +10,32 @@ export class Connections {
   private readonly entries = new Map<Socket, Entry>();
   /** All of them, also those in the middle of a TLS handshake. */
   private readonly sockets = new Set<Socket>();
+  private readonly onNone = new Set<() => void>();
   private readonly now: () => number;
 
   constructor(server: Server, secure: boolean, now: () => number) {
     this.now = now;
     server.on('connection', (socket: Socket) => {
       this.sockets.add(socket);
-      socket.once('close', () => this.sockets.delete(socket));
+      socket.once('close', () => this.closed(socket));
     });
     server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
       this.entries.set(socket, { running: 0, idleSince: now(), sinceBytes: socket.bytesRead });
       socket.once('close', () => this.entries.delete(socket));
+    });
+  }
+
+  /** Resolves when no connection is open, or when `signal` aborts. */
+  none(signal: AbortSignal): Promise<void> {
+    if (this.sockets.size === 0 || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        this.onNone.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.onNone.add(done);
+      signal.addEventListener('abort', done, { once: true });
     });
   }
 
@@ -52,5 +67,10 @@ export class Connections {
   /** Cuts everything. */
   destroy(): void {
     for (const socket of this.sockets) socket.destroy();
+  }
+
+  private closed(socket: Socket): void {
+    this.sockets.delete(socket);
+    if (this.sockets.size === 0) for (const done of this.onNone) done();
   }
 }
