@@ -6,11 +6,14 @@ import { stringify } from 'yaml';
 /** A request that the API server refused to one of its callers. */
 export type DeniedRequest = { readonly user: string; readonly verb: string; readonly uri: string; readonly message: string };
 
-type AuditEvent = {
+/** A request as the API server noted it (audit.k8s.io/v1 Event, some of its fields). */
+export type AuditEvent = {
   readonly user?: { readonly username?: string };
   readonly verb: string;
   readonly requestURI: string;
+  readonly objectRef?: { readonly resource?: string; readonly subresource?: string; readonly namespace?: string; readonly name?: string };
   readonly responseStatus?: { readonly code?: number; readonly message?: string };
+  readonly requestReceivedTimestamp: string;
 };
 
 /**
@@ -33,13 +36,17 @@ function auditLogOf(kubeconfig: string): string {
   return join(dirname(dirname(kubeconfig)), 'log', 'audit.log');
 }
 
-/** The requests that ServiceAccounts made and that were answered 403, oldest first. */
-export async function deniedRequests(cluster: { readonly kubeconfig: string }): Promise<readonly DeniedRequest[]> {
+/** Every request that ServiceAccounts made and that has been answered, oldest first; a watch when it ends. */
+export async function* auditedRequests(cluster: { readonly kubeconfig: string }): AsyncGenerator<AuditEvent, void> {
   const path = auditLogOf(cluster.kubeconfig);
   if (!existsSync(path)) throw new Error(`${path} does not exist: only clusters that were started here write an audit log`);
+  for await (const line of createInterface({ input: createReadStream(path) })) yield JSON.parse(line) as AuditEvent;
+}
+
+/** The requests that ServiceAccounts made and that were answered 403, oldest first. */
+export async function deniedRequests(cluster: { readonly kubeconfig: string }): Promise<readonly DeniedRequest[]> {
   const denied: DeniedRequest[] = [];
-  for await (const line of createInterface({ input: createReadStream(path) })) {
-    const { user, verb, requestURI, responseStatus } = JSON.parse(line) as AuditEvent;
+  for await (const { user, verb, requestURI, responseStatus } of auditedRequests(cluster)) {
     if (responseStatus?.code !== 403) continue;
     denied.push({ user: user?.username ?? '', verb, uri: requestURI, message: responseStatus.message ?? '' });
   }

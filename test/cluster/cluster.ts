@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { binary } from './binaries.ts';
 import { chooseCluster } from './choice.ts';
 import type { Cluster } from './contract.ts';
+import type { ControlPlaneTuning } from './control-plane.ts';
 import { stateFolder } from './folders.ts';
 import { loadImages } from './images.ts';
 import { oneNodeKubeconfig, quickTuning, removeOneNode, startComponent, startOneNode, stopComponent } from './one-node.ts';
@@ -28,13 +29,13 @@ export async function openCluster(): Promise<Cluster> {
 }
 
 /** Opens the cluster of E2E_KUBECONFIG, else a control plane of our own: on free ports, several at once, no root needed. */
-export async function openControlPlane(): Promise<Cluster> {
+export async function openControlPlane(tuning: ControlPlaneTuning = {}): Promise<Cluster> {
   const { E2E_KUBECONFIG: named } = process.env;
   if (named) return openExternal(named, console.log);
   // With a word when they have to be built first, for that takes minutes.
   await binary('kube-apiserver', console.log);
   const folder = await makeOwnedFolder();
-  await startControlPlaneIn(folder, () => undefined);
+  await startControlPlaneIn(folder, () => undefined, tuning);
   return {
     kind: 'control-plane',
     kubeconfig: join(folder, 'pki', 'admin.kubeconfig'),

@@ -9,7 +9,13 @@ import { writePki } from './pki.ts';
 import type { Processes } from './processes.ts';
 import { waitUntil } from './wait.ts';
 
-export type ControlPlaneOptions = {
+/** What a measurement changes of a control plane. */
+export type ControlPlaneTuning = {
+  /** Requests a second that each of the controller manager's clients may make; Kubernetes' own limit unless given. */
+  readonly controllerManagerQps?: number;
+};
+
+export type ControlPlaneOptions = ControlPlaneTuning & {
   readonly folder: string;
   /** Where the API server listens. */
   readonly address: string;
@@ -115,7 +121,7 @@ function apiserverArgs({ folder, address, port, networks }: ControlPlaneOptions,
   ];
 }
 
-function controllerManagerArgs({ folder, networks, hpaSync, hpaDownscale }: ControlPlaneOptions): readonly string[] {
+function controllerManagerArgs({ folder, networks, hpaSync, hpaDownscale, controllerManagerQps }: ControlPlaneOptions): readonly string[] {
   const pki = (name: string) => join(folder, 'pki', name);
   return [
     `--kubeconfig=${pki('controller-manager.kubeconfig')}`,
@@ -126,6 +132,7 @@ function controllerManagerArgs({ folder, networks, hpaSync, hpaDownscale }: Cont
     '--use-service-account-credentials',
     `--horizontal-pod-autoscaler-sync-period=${hpaSync}`,
     `--horizontal-pod-autoscaler-downscale-stabilization=${hpaDownscale}`,
+    ...(controllerManagerQps ? [`--kube-api-qps=${controllerManagerQps}`, `--kube-api-burst=${2 * controllerManagerQps}`] : []),
     ...(networks ? ['--allocate-node-cidrs', `--cluster-cidr=${networks.pods}`, `--service-cluster-ip-range=${networks.services}`] : []),
   ];
 }

@@ -3,17 +3,17 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Tell } from './binaries.ts';
-import { onFreePorts, startControlPlane, waitForServiceAccounts } from './control-plane.ts';
+import { type ControlPlaneTuning, onFreePorts, startControlPlane, waitForServiceAccounts } from './control-plane.ts';
 import { Processes, startTimeOf } from './processes.ts';
 
 const prefix = 'modelfleet-control-plane-';
 type Owner = { readonly pid: number; readonly startTime: string | undefined };
 
 /** Starts a control plane in a folder. A start that fails leaves nothing behind. */
-export async function startControlPlaneIn(folder: string, tell: Tell): Promise<void> {
+export async function startControlPlaneIn(folder: string, tell: Tell, tuning: ControlPlaneTuning = {}): Promise<void> {
   const processes = new Processes(folder);
   try {
-    const access = await startControlPlane(processes, await onFreePorts(folder), tell);
+    const access = await startControlPlane(processes, { ...(await onFreePorts(folder)), ...tuning }, tell);
     await waitForServiceAccounts(processes, access);
   } catch (error) {
     await removeControlPlane(folder);

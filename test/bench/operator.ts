@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { modelDeployments } from '../../controllers/modeldeployment/status-writer.ts';
+import { labels } from '../../src/api/resources.ts';
+import { Arrivals } from './operator/arrivals.ts';
+import { measureBaseline } from './operator/baseline.ts';
+import { type Calls, countCalls } from './operator/calls.ts';
+import { ControllerProcess, histogramQuantile } from './operator/controller-process.ts';
+import { readOptions } from './operator/options.ts';
+import { ramp } from './operator/ramp.ts';
+import { measureResume } from './operator/resume.ts';
+import { namespace, openTestbed, type Testbed } from './operator/testbed.ts';
+import { printReport, round } from './report.ts';
+
+// What a fleet costs the controller: deployments applied at a steady rate to a real API server with pretended nodes,
+// then silence, then restarts. API server, etcd, nodes and controller share this machine.
+
+const settleWithinMs = 120_000;
+const quietMs = 10_000;
+
+const options = readOptions(process.argv.slice(2));
+const ours = await measure();
+const baseline = options.baseline ? await measureBaseline(options) : undefined;
+
+const { calls, ...results } = ours;
+printReport({
+  title: `operator: ${options.deployments} × ${options.replicas} at ${options.rate}/s`,
+  columns: baseline ? ['what', 'modelfleet', 'apps/v1 Deployment'] : ['what', 'modelfleet'],
+  rows: [
+    ...Object.entries(results).map(([what, value]) => (baseline ? [what, value, cellOf(baseline, what)] : [what, value])),
+    ...Object.entries(calls.byKind).map(([kind, count]) => [`  ${kind}`, round(count / options.deployments, 2)]),
+  ],
+  results: {
+    deployments: options.deployments,
+    replicas: options.replicas,
+    rate: options.rate,
+    ...results,
+    callsByKind: calls.byKind,
+    ...(baseline && { baseline }),
+  },
+});
+
+async function measure() {
+  await using testbed = await openTestbed(options);
+  const stop = new AbortController();
+  const arrivals = await Arrivals.follow(testbed.admin, (pod) => pod.metadata.labels?.[labels.model], stop.signal);
+  let controller = await ControllerProcess.launch(testbed, options.profile);
+  try {
+    await controller.leads();
+    const began = Date.now();
+    const cpuBefore = await controller.cpuSeconds();
+    const applied = await ramp(options, arrivals, (name) =>
+      testbed.admin.apply(modelDeployments, {
+        metadata: { namespace, name },
+        spec: { model: { source: `https://models.example.com/${name}.gguf` }, engine: { device: 'CPU' }, replicas: options.replicas },
+      }),
+    );
+    const calls = await settle(testbed, began);
+    const loadCpuSeconds = (await controller.cpuSeconds()) - cpuBefore;
+    const reconcileP99 = histogramQuantile(
+      await controller.metrics(),
+      'controller_runtime_reconcile_time_seconds',
+      'modeldeployment',
+      0.99,
+    );
+    const idle = await measureIdle(testbed, controller);
+    const memory = await controller.memory();
+    const resumed = await measureResume(options, testbed, arrivals, controller);
+    controller = resumed.last;
+    return {
+      ...applied,
+      reconcileP99Millis: round(reconcileP99 * 1_000, 0),
+      apiCallsPerDeployment: round((calls.reads + calls.writes) / options.deployments, 1),
+      writesPerDeployment: round(calls.writes / options.deployments, 1),
+      readsPerDeployment: round(calls.reads / options.deployments, 1),
+      cpuMillisPerDeployment: round((loadCpuSeconds * 1_000) / options.deployments, 0),
+      rssMegabytes: round(memory.peakMegabytes, 0),
+      rssIdleMegabytes: round(memory.megabytes, 0),
+      ...idle,
+      ...resumed.result,
+      calls,
+    };
+  } finally {
+    stop.abort();
+    await controller.end('SIGTERM');
+  }
+}
+
+/** Waits until every deployment is Ready and the controller has written nothing for a while. Answers what it took. */
+async function settle(testbed: Testbed, began: number): Promise<Calls> {
+  for (const until = Date.now() + settleWithinMs; ; await sleep(2_000)) {
+    const calls = await countCalls(testbed, began, Date.now());
+    if (Date.now() - calls.lastWriteAt >= quietMs) {
+      const { items } = await testbed.admin.list(modelDeployments, { namespace });
+      const ready = items.filter(({ status }) => status?.phase === 'Ready').length;
+      if (ready === options.deployments) return calls;
+      if (Date.now() > until)
+        throw new Error(`only ${ready} of ${options.deployments} deployments are Ready, and nothing is written any more`);
+    }
+    if (Date.now() > until)
+      throw new Error(`the controller writes still, ${settleWithinMs / 1_000} s after the last pod: ${JSON.stringify(calls.byKind)}`);
+  }
+}
+
+async function measureIdle(testbed: Testbed, controller: ControllerProcess) {
+  const [began, cpuBefore] = [Date.now(), await controller.cpuSeconds()];
+  await sleep(options.idleSeconds * 1_000);
+  const [ended, cpuAfter] = [Date.now(), await controller.cpuSeconds()];
+  const seconds = (ended - began) / 1_000;
+  const { writes } = await countCalls(testbed, began, ended);
+  return {
+    idleCpuPercent: round(((cpuAfter - cpuBefore) / seconds) * 100, 2),
+    idleWritesPerMinute: round((writes / seconds) * 60, 1),
+  };
+}
+
+function cellOf(results: Readonly<Record<string, number>>, what: string): number | string {
+  return results[what] ?? '';
+}
