@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { MergeRule } from './merge-rule.ts';
+import { podMergeRule } from './pod-merge-rule.ts';
 import { applyStrategicMergePatch } from './strategic-merge.ts';
 
 const scalar: MergeRule = { kind: 'scalar' };
@@ -48,4 +49,55 @@ test('an item is known by the keys that the patch gives', () => {
   });
   expect(() => patched({}, { env: [{ value: '1' }] })).not.toThrow();
   expect(() => patched({ env: [{ name: 'a' }] }, { env: [{ value: '1' }] })).toThrow('does not contain declared merge key: name');
+});
+
+test('new items stand before those that only the object has, and known ones keep their place', () => {
+  expect(patched({ env: [{ name: 'a' }, { name: 'b' }, { name: 'c' }] }, { env: [{ name: 'x' }, { name: 'b', value: '1' }] })).toEqual({
+    env: [{ name: 'x' }, { name: 'a' }, { name: 'b', value: '1' }, { name: 'c' }],
+  });
+});
+
+test('a part that the object lacks comes without nulls and directives', () => {
+  const env = [
+    { name: 'a', value: null },
+    { name: 'b', $patch: 'delete' },
+  ];
+  expect(patched({}, { env, other: { x: null, y: { $patch: 'delete' } } })).toEqual({ env: [{ name: 'a' }], other: {} });
+});
+
+test.each([
+  [{ other: { $patch: 'merge' } }, 'Unknown patch type: "merge"'],
+  [{ other: { $retainKeys: ['x'], y: 1 } }, '$retainKeys must name each field of the patch beside it, and does not name y'],
+  [{ other: { $retainKeys: 'x' } }, '$retainKeys must be a list of fields'],
+  [{ env: ['a'] }, 'a list that merges by key holds objects only'],
+  [{ '$setElementOrder/env': 'a' }, '$setElementOrder/env must be a list'],
+])('%j is refused', (patch, message) => {
+  expect(() => patched({ env: [{ name: 'a' }], other: { x: 1 } }, patch)).toThrow(message);
+});
+
+test('neither the object nor the patch is changed', () => {
+  const object = { env: [{ name: 'a' }], other: { x: 1 }, finalizers: ['x'] };
+  const patch = { env: [{ name: 'a', value: '1' }, { name: 'b' }], other: { y: 1 }, '$deleteFromPrimitiveList/finalizers': ['x'] };
+  const before = structuredClone({ object, patch });
+  expect(patched(object, patch)).toEqual({ env: [{ name: 'a', value: '1' }, { name: 'b' }], other: { x: 1, y: 1 }, finalizers: [] });
+  expect({ object, patch }).toEqual(before);
+});
+
+test('a pod keeps what a template does not name', () => {
+  const pod = { spec: { containers: [{ name: 'worker', env: [{ name: 'A', value: '1' }] }], tolerations: [{ key: 'gpu' }] } };
+  const template = { spec: { containers: [{ name: 'worker', env: [{ name: 'B', value: '2' }] }], tolerations: [{ key: 'spot' }] } };
+  expect(applyStrategicMergePatch(pod, template, podMergeRule)).toEqual({
+    spec: {
+      containers: [
+        {
+          name: 'worker',
+          env: [
+            { name: 'B', value: '2' },
+            { name: 'A', value: '1' },
+          ],
+        },
+      ],
+      tolerations: [{ key: 'spot' }],
+    },
+  });
 });
