@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import { drainingHeader } from '../core/agent-contract.ts';
 import type { Clock } from '../core/clock.ts';
 import { errors, type HttpError } from '../core/errors.ts';
 import { CallerGone, type Cut, type Exchange, given } from './exchange.ts';
@@ -84,6 +85,11 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (this.settled || status < 200) return;
+    if (headers[drainingHeader] !== undefined) {
+      this.settle({ kind: 'failed', failure: { kind: 'left' } });
+      this.abortUpstream();
+      return;
+    }
     const failure: AttemptFailure = { kind: 'status', status };
     if (isRetryableStatus(status) && this.options.mayRetry(failure)) {
       this.settle({ kind: 'failed', failure });
@@ -125,8 +131,8 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController | null, cause: Error): void {
     if (this.settled) return;
     if (this.exchange.firstByteAt === undefined) {
-      const kind = this.controller ? 'reset' : 'connect';
-      this.settle({ kind: 'failed', failure: { kind, cause } });
+      const gone = !this.controller && !this.options.replica.ready;
+      this.settle({ kind: 'failed', failure: gone ? { kind: 'left' } : { kind: this.controller ? 'reset' : 'connect', cause } });
       return;
     }
     const name = given(this.exchange.call).model;

@@ -61,7 +61,7 @@ export class Fleet implements Models {
     if (!entry) return;
     this.unclaim(key, entry.spec);
     entry.spec = undefined;
-    entry.line.close('deleted');
+    entry.line.close();
     this.forgetIfEmpty(key, entry);
   }
 

@@ -118,7 +118,7 @@ export class ModelLine {
   join(patienceMs: number): Place {
     const place = new Place(undefined, this.forget);
     // Whoever came back and still waits cannot use what is free, so only those in `waiting` come first.
-    if (this.waiting.size === 0 && this.serves() && this.tryServe(place)) return place;
+    if (this.waiting.size === 0 && !this.inVain() && this.tryServe(place)) return place;
 
     const why = admit({
       availability: this.availability,
@@ -137,7 +137,8 @@ export class ModelLine {
   /** Takes a place before everybody who waits, for a request that a replica failed before it answered. */
   rejoin(patienceMs: number, avoided: Avoided<Replica>): Place {
     const place = new Place(avoided, this.forget);
-    if (!this.serves()) place.settle({ kind: 'refused', why: 'unavailable' });
+    const why = this.inVain();
+    if (why) place.settle({ kind: 'refused', why });
     else if (!this.tryServe(place)) {
       this.returning.add(place);
       place.expireAfter(patienceMs);
@@ -159,8 +160,9 @@ export class ModelLine {
 
   /** Serves whom it can; call it after any change of the replicas. */
   changed(): void {
-    if (!this.serves()) {
-      this.close('unavailable');
+    const why = this.inVain();
+    if (why) {
+      for (const place of [...this.returning, ...this.waiting]) place.leave(why);
       return;
     }
     for (const place of this.returning) if (this.tryServe(place)) this.returning.delete(place);
@@ -171,13 +173,13 @@ export class ModelLine {
     }
   }
 
-  /** Refuses everybody who waits. */
-  close(why: Refusal): void {
-    for (const place of [...this.returning, ...this.waiting]) place.leave(why);
+  /** The deployment is deleted: nobody waits any more, also who comes back. What runs goes on. */
+  close(): void {
+    this.configure(this.limits, 'deleted');
   }
 
-  private serves(): boolean {
-    return !inVain(this.availability, this.readyReplicas);
+  private inVain(): Refusal | undefined {
+    return inVain(this.availability, this.readyReplicas);
   }
 
   private tryServe(place: Place): boolean {

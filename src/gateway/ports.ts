@@ -16,7 +16,7 @@ export type ServingLimits = Pick<
 >;
 
 /** Whether waiting can help: `serving` covers loading too; the others refuse at once. */
-export type Availability = 'serving' | 'suspended' | 'failed';
+export type Availability = 'serving' | 'suspended' | 'failed' | 'deleted';
 
 /** A deployment as the data plane sees it. */
 export type ModelSpec = {

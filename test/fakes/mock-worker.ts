@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { drainingHeader } from '../../src/core/agent-contract.ts';
 
 /** What a mock worker does with the requests that follow. */
 export type Behaviour = {
@@ -13,9 +14,9 @@ export type Behaviour = {
   readonly chunkBytes?: number;
   /**
    * `hang`: reads the request and says nothing. `stall`: goes silent after half of the answer. `die`: closes the connection after
-   * half of it, `die-first`: before it. A number is the status of an error answer.
+   * half of it, `die-first`: before it. `drain`: refuses as a worker that is about to go. A number is the status of an error answer.
    */
-  readonly fault?: 'hang' | 'stall' | 'die' | 'die-first' | number;
+  readonly fault?: 'hang' | 'stall' | 'die' | 'die-first' | 'drain' | number;
 };
 
 /** A request as the mock worker saw it. */
@@ -149,9 +150,11 @@ function answer(response: ServerResponse, body: string, behaviour: Behaviour): v
   const { fault, delayMs = 0 } = behaviour;
   if (fault === 'hang' || response.destroyed) return;
   if (fault === 'die-first') return void response.destroy();
-  if (typeof fault === 'number') {
+  if (fault === 'drain' || typeof fault === 'number') {
     const text = JSON.stringify({ error: { message: `mock error ${fault}`, type: 'api_error', param: null, code: null } });
-    response.writeHead(fault, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }).end(text);
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+    if (fault === 'drain') response.writeHead(503, { ...headers, connection: 'close', [drainingHeader]: 'true' }).end(text);
+    else response.writeHead(fault, headers).end(text);
     return;
   }
   const { model = 'mock', stream = false } = parse(body);

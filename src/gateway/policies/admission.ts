@@ -11,15 +11,15 @@ type Seen = {
   readonly maxQueue: number;
 };
 
-/** Whether waiting for this deployment is in vain: it was suspended, or it failed and nothing of it serves. */
-export function inVain(availability: Availability, readyReplicas: number): boolean {
-  return availability === 'suspended' || (availability === 'failed' && readyReplicas === 0);
+/** Why waiting for this deployment is in vain, if it is: it is deleted or suspended, or it failed and nothing of it serves. */
+export function inVain(availability: Availability, readyReplicas: number): Refusal | undefined {
+  if (availability === 'deleted') return 'deleted';
+  return availability === 'suspended' || (availability === 'failed' && readyReplicas === 0) ? 'unavailable' : undefined;
 }
 
 /** Decides whether a request that found no free slot may wait. */
 export function admit(seen: Seen): Refusal | undefined {
-  if (inVain(seen.availability, seen.readyReplicas)) return 'unavailable';
-  return seen.waiting >= seen.maxQueue ? 'full' : undefined;
+  return inVain(seen.availability, seen.readyReplicas) ?? (seen.waiting >= seen.maxQueue ? 'full' : undefined);
 }
 
 /**

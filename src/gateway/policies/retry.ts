@@ -1,5 +1,7 @@
 /** How an attempt at a replica failed before anything of its answer reached the caller. */
 export type AttemptFailure =
+  /** The replica did nothing with it because it is about to go: it said so, or was gone already. No failure of anybody. */
+  | { readonly kind: 'left' }
   /** No connection: the replica never saw the request. */
   | { readonly kind: 'connect'; readonly cause: Error }
   /** The connection was lost after the request went out and before the first byte of an answer. */
@@ -17,8 +19,20 @@ export function isRetryableStatus(status: number): boolean {
   return status >= 502 && status <= 504;
 }
 
-/** Decides whether a request that failed may be sent to another replica. `failures` are all so far, the newest last. */
-export function mayRetry(failures: readonly AttemptFailure[], hasOther: boolean): boolean {
-  if (!hasOther || failures.length > maxRetries) return false;
-  return failures.filter((failure) => failure.kind === 'reset').length <= maxResets;
+/** What a request that failed may hope for. */
+type Prospects = {
+  /** Another replica is ready. */
+  readonly hasOther: boolean;
+  /** The replica that failed it is on its way out, so that another one may be on its way in. */
+  readonly leaving: boolean;
+};
+
+/**
+ * Decides whether a request that failed may be sent to another replica, or wait for one. `failures` are all so far, the newest last.
+ * A rollout may send a request away from every replica in turn: that uses nothing up.
+ */
+export function mayRetry(failures: readonly AttemptFailure[], { hasOther, leaving }: Prospects): boolean {
+  const count = (kinds: readonly AttemptFailure['kind'][]) => failures.filter(({ kind }) => kinds.includes(kind)).length;
+  if (count(['connect', 'reset', 'status']) > maxRetries || count(['reset']) > maxResets) return false;
+  return hasOther || leaving;
 }

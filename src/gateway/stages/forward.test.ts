@@ -41,6 +41,46 @@ test('tries two others at most, never one that has failed', async () => {
   expect(seenBy(gateway)).toEqual([1, 1, 1, 0]);
 });
 
+test('replicas that leave send a request on, however many they are; no one is asked again, and it is no failure', async () => {
+  const leaving = { fault: 'drain' } as const;
+  await using gateway = await startTestGateway({ workers: [leaving, leaving, leaving, leaving, {}] });
+  for (let request = 0; request < 2; request += 1) {
+    const answer = await gateway.post(chat({ stream: true }));
+    expect(await answer.text()).toBe(streamedAnswer('m', 8));
+  }
+  expect(seenBy(gateway)).toEqual([1, 1, 1, 1, 2]);
+  await eventually(async () => expect(await gateway.metrics()).toContain('requests_total{model="ns/m",code="200"} 2'));
+  expect(await gateway.metrics()).not.toContain('upstream_retries_total{model="ns/m"}');
+});
+
+test('a request that the only replica sends away waits for the next one, before those who came later', async () => {
+  await using gateway = await startTestGateway({ workers: [{ fault: 'drain' }, {}], serving: { maxConcurrencyPerReplica: 1 } });
+  gateway.setReady(1, false);
+  const first = gateway.post(chat());
+  const { line } = gateway.fleet.find('m') ?? {};
+  await eventually(() => expect([gateway.workers[0]?.seen.length, line?.length]).toEqual([1, 1]));
+  const second = gateway.post(chat());
+  await eventually(() => expect(line?.length).toBe(2));
+
+  gateway.setReady(1, true);
+  expect([(await first).status, (await second).status]).toEqual([200, 200]);
+  expect(seenBy(gateway)).toEqual([1, 2]);
+});
+
+test('of a deployment that is deleted running streams go on, and who waits or comes back is told', async () => {
+  await using gateway = await startTestGateway({ workers: [{ chunks: 30, paceMs: 5 }, {}], serving: { maxConcurrencyPerReplica: 1 } });
+  gateway.setReady(1, false);
+  const stream = await gateway.post(chat({ stream: true }));
+  const waiting = gateway.post(chat());
+  const { line } = gateway.fleet.find('m') ?? {};
+  await eventually(() => expect(line?.length).toBe(1));
+  gateway.fleet.deleteModel('ns/m');
+
+  expect(line?.rejoin(1_000, new Map()).turn).toEqual({ kind: 'refused', why: 'deleted' });
+  expect([(await waiting).status, (await gateway.post(chat())).status]).toEqual([404, 404]);
+  expect(await stream.text()).toBe(streamedAnswer('m', 30));
+});
+
 test('an error of the request itself is not tried again', async () => {
   await using gateway = await startTestGateway({ workers: [{ fault: 500 }, { fault: 500 }] });
   expect((await gateway.post(chat())).status).toBe(500);

@@ -16,22 +16,28 @@ export const forward: Stage = async (exchange, { clock, logger, models }) => {
   for (;;) {
     const lease = given(exchange.lease);
     const { replica, epoch } = lease;
+    const prospects = () => ({ hasOther: line.hasOther(new Map(avoided).set(replica, epoch)), leaving: !replica.ready });
     const result = await attempt(exchange, {
       replica,
       limits: spec.limits,
       clock,
-      mayRetry: (failure) => mayRetry([...failures, failure], line.hasOther(new Map(avoided).set(replica, epoch))),
+      mayRetry: (failure) => mayRetry([...failures, failure], prospects()),
     });
+    // Before its slot is free: a replica that leaves gets nobody more from the line, also when the cluster has not told yet.
+    if (result.kind === 'failed' && result.failure.kind === 'left') replica.ready = false;
     lease.release();
     if (result.kind === 'answered') return;
     if (result.kind === 'refused') throw result.error;
 
-    failures.push(result.failure);
-    avoided.set(replica, epoch);
-    logger.warn({ requestId: exchange.id, model: spec.key, replica: replica.name, failure: tell(result.failure) }, 'replica failed');
-    if (!mayRetry(failures, line.hasOther(avoided))) throw upstreamFailed(exchange, result.failure);
+    const { failure } = result;
+    failures.push(failure);
+    const told = { requestId: exchange.id, model: spec.key, replica: replica.name };
+    if (failure.kind === 'left') logger.debug(told, 'a replica that leaves sent a request away');
+    else logger.warn({ ...told, failure: tell(failure) }, 'replica failed');
+    if (!mayRetry(failures, prospects())) throw upstreamFailed(exchange, failure);
 
-    exchange.retries += 1;
+    avoided.set(replica, epoch);
+    if (failure.kind !== 'left') exchange.retries += 1;
     const spentMs = clock.now() - exchange.arrivedAt;
     const place = line.rejoin(Math.min(spec.limits.queueTimeoutMs, spec.limits.requestTimeoutMs - spentMs), avoided);
     exchange.onEnd(() => place.leave('unavailable'));
@@ -42,9 +48,9 @@ export const forward: Stage = async (exchange, { clock, logger, models }) => {
 
 function upstreamFailed(exchange: Exchange, failure: AttemptFailure): Error {
   const error = errors.upstreamFailed(given(exchange.call).model);
-  return failure.kind === 'status' ? error : error.withCause(failure.cause);
+  return 'cause' in failure ? error.withCause(failure.cause) : error;
 }
 
-function tell(failure: AttemptFailure): string {
+function tell(failure: Exclude<AttemptFailure, { kind: 'left' }>): string {
   return failure.kind === 'status' ? `it answered ${failure.status}` : `${failure.kind}: ${describeError(failure.cause)}`;
 }
