@@ -1,0 +1,307 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, inject, test } from 'vitest';
+import { modelDeployments } from '../../../../controllers/modeldeployment/status-writer.ts';
+import type { Condition, ModelDeployment, ModelDeploymentSpec, ModelDeploymentStatus } from '../../../../src/api/model-deployment.ts';
+import { annotations } from '../../../../src/api/resources.ts';
+import {
+  type Event,
+  events,
+  InformerCache,
+  isNotFound,
+  type KubeClient,
+  type KubeObject,
+  type MergePatch,
+  namespaces,
+  type ObjectMeta,
+  type Pod,
+  pods,
+  type ResourceType,
+} from '../../../../src/kube/index.ts';
+import { type Account, openAccount } from './account.ts';
+import { type CallLog, OperatorProcess } from './operator-process.ts';
+import { ScriptedKubelet } from './scripted-kubelet.ts';
+import { columnsOf } from './table.ts';
+import { until } from './until.ts';
+
+const kubeconfig = inject('kubeconfig');
+/** A cluster of somebody else has a scheduler and kubelets of its own. */
+const ours = kubeconfig !== '' && !process.env.E2E_KUBECONFIG;
+
+/** What is to be seen of a deployment. A condition is written `False ImagePullFailed: words of the message`. */
+export type Shown = {
+  readonly phase?: ModelDeploymentStatus['phase'];
+  readonly conditions?: Readonly<Record<string, string>>;
+  /** Cells of `kubectl get -o wide`. */
+  readonly columns?: Readonly<Record<string, unknown>>;
+  /** Each written `Type Reason`: exactly these, in any order. */
+  readonly events?: readonly string[];
+  /** Parts of the entries of `replicaStatuses`, in any order. */
+  readonly replicas?: readonly Readonly<Record<string, unknown>>[];
+  readonly loading?: Readonly<Record<string, unknown>>;
+};
+
+/** How often each kind of write may be done; kinds that are not named may not be done at all. */
+export type Budget = Readonly<Record<string, number | { readonly atMost: number }>>;
+export const atMost = (count: number) => ({ atMost: count });
+
+/** A namespace with a scripted kubelet and the operator under test. */
+export class World {
+  readonly namespace: string;
+  readonly admin: KubeClient;
+  readonly kubelet: ScriptedKubelet;
+  readonly log: CallLog = { writes: [], forbidden: [], answers: new Map() };
+  private readonly account: Account;
+  private readonly cache: InformerCache;
+  private readonly deployments;
+  private readonly told;
+  private readonly replicas;
+  private readonly statuses = new Map<string, ModelDeploymentStatus[]>();
+  private readonly stopping = new AbortController();
+  private readonly following: Promise<void>;
+  private readonly atEnd: (() => void)[] = [];
+  private operator: OperatorProcess | undefined;
+
+  private constructor(account: Account, namespace: string) {
+    this.account = account;
+    this.admin = account.admin;
+    this.namespace = namespace;
+    this.cache = new InformerCache(account.admin);
+    this.deployments = this.cache.informer(modelDeployments, { namespace });
+    this.replicas = this.cache.informer(pods, { namespace });
+    this.told = this.cache.informer(events, { namespace, fieldSelector: 'involvedObject.kind=ModelDeployment' });
+    this.kubelet = new ScriptedKubelet(account.admin, this.replicas, `${namespace}-a`);
+    this.deployments.addHandler({ add: (object) => this.note(object), update: (object) => this.note(object) });
+    this.following = this.cache.run(this.stopping.signal);
+  }
+
+  static async open(): Promise<World> {
+    const account = await openAccount(kubeconfig);
+    const namespace = `life-${randomBytes(4).toString('hex')}`;
+    await account.admin.create(namespaces, { metadata: { name: namespace } });
+    // Without it no pod is admitted, and its controller may take a second.
+    await account.admin
+      .request('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, { body: { metadata: { name: 'default' } } })
+      .catch((error: unknown) => {
+        if (!(error instanceof Error && 'code' in error && error.code === 409)) throw error;
+      });
+    const world = new World(account, namespace);
+    await world.cache.synced(AbortSignal.timeout(20_000));
+    await world.kubelet.join(`${namespace}-a`, { 'node.kubernetes.io/instance-type': 'small' });
+    world.startOperator();
+    return world;
+  }
+
+  /** Ends everything that runs. Throws what a play or the operator failed with. */
+  async end(): Promise<void> {
+    try {
+      await this.kubelet.close();
+      await this.operator?.stop();
+    } finally {
+      this.stopping.abort();
+      await this.following;
+    }
+  }
+
+  /** What holds at the end of every scenario. */
+  check(): void {
+    expect(this.log.forbidden).toEqual([]);
+    for (const check of this.atEnd) check();
+  }
+
+  startOperator(): void {
+    this.operator = new OperatorProcess(this.account, this.namespace, this.log);
+  }
+
+  /** Orderly, as an upgrade does. */
+  async stopOperator(): Promise<void> {
+    await this.operator?.stop();
+    this.operator = undefined;
+  }
+
+  /** As a machine does that loses power. */
+  async dropOperator(): Promise<void> {
+    await this.operator?.drop();
+    this.operator = undefined;
+  }
+
+  /** Applies a deployment as a user does; fields that are not named are taken back. */
+  async apply(name: string, spec: Partial<ModelDeploymentSpec> = {}, metadata: Partial<ObjectMeta> = {}): Promise<ModelDeployment> {
+    const whole = { model: { source: 'hf://Qwen/Qwen3-4B' }, ...spec };
+    const object = { metadata: { ...metadata, name, namespace: this.namespace }, spec: whole };
+    return this.admin.apply(modelDeployments, object, { fieldManager: 'user', force: true });
+  }
+
+  async patch(name: string, patch: MergePatch<ModelDeployment>): Promise<void> {
+    await this.admin.mergePatch(modelDeployments, { namespace: this.namespace, name }, patch);
+  }
+
+  async restart(name: string): Promise<void> {
+    await this.patch(name, { metadata: { annotations: { [annotations.restartedAt]: new Date().toISOString() } } });
+  }
+
+  async delete(name: string, propagationPolicy: 'Background' | 'Foreground' | 'Orphan' = 'Background'): Promise<void> {
+    await this.admin.delete(modelDeployments, { namespace: this.namespace, name }, { propagationPolicy });
+  }
+
+  get(name: string): ModelDeployment | undefined {
+    return this.deployments.store.get(`${this.namespace}/${name}`);
+  }
+
+  /** The pods that are there, oldest first. */
+  pods(): readonly Pod[] {
+    const age = ({ metadata }: Pod) => this.kubelet.pods.findIndex(({ uid }) => uid === metadata.uid);
+    return this.replicas.store.list().toSorted((a, b) => age(a) - age(b));
+  }
+
+  /** Objects of another kind in the namespace. */
+  async list<T extends KubeObject>(type: ResourceType<T>): Promise<readonly T[]> {
+    return (await this.admin.list(type, { namespace: this.namespace })).items;
+  }
+
+  async exists(type: ResourceType, name: string): Promise<boolean> {
+    try {
+      await this.admin.get(type, { namespace: this.namespace, name });
+      return true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Every status that was seen of a deployment, oldest first. */
+  history(name: string): readonly ModelDeploymentStatus[] {
+    return this.statuses.get(name) ?? [];
+  }
+
+  /** Events of a deployment. */
+  events(name: string): readonly Event[] {
+    return this.told.store.list().filter(({ involvedObject }) => involvedObject.name === name);
+  }
+
+  /** Waits until a deployment looks like this. */
+  async shows(name: string, shown: Shown, timeoutMs?: number): Promise<void> {
+    await until(async () => {
+      const { status } = this.get(name) ?? {};
+      const seen = {
+        phase: status?.phase,
+        conditions: conditionsLike(status?.conditions ?? [], shown.conditions ?? {}),
+        replicas: status?.replicaStatuses ?? [],
+        loading: status?.loading,
+      };
+      const { replicas, columns, events: wanted, conditions, ...plain } = shown;
+      expect(seen).toMatchObject({ ...plain, ...(conditions && { conditions }) });
+      if (replicas) {
+        expect(seen.replicas).toHaveLength(replicas.length);
+        expect(seen.replicas).toEqual(expect.arrayContaining(replicas.map((replica) => expect.objectContaining(replica))));
+      }
+      if (wanted) expect(this.events(name).map(headline).sort()).toEqual([...wanted].sort());
+      if (columns) expect(await columnsOf(this.account.access, this.namespace, name)).toMatchObject(columns);
+    }, timeoutMs);
+  }
+
+  /** Waits until so many pods are there, none of them on its way out. */
+  async hasPods(count: number, timeoutMs?: number): Promise<readonly Pod[]> {
+    await until(
+      () => expect(this.pods().map(outline)).toEqual(Array.from({ length: count }, () => expect.stringMatching(/^\S+$/))),
+      timeoutMs,
+    );
+    return this.pods();
+  }
+
+  /** Waits until this is so. */
+  async eventually(check: () => unknown, timeoutMs?: number): Promise<void> {
+    await until(check, timeoutMs);
+  }
+
+  /** How often the operator did each kind of write so far. */
+  writes(): Readonly<Record<string, number>> {
+    const counts: Record<string, number> = {};
+    for (const { what } of this.log.writes) counts[what] = (counts[what] ?? 0) + 1;
+    return counts;
+  }
+
+  /** Waits until the operator has written what a budget says; it may then write no more of what is counted. */
+  async wrote(budget: Budget, timeoutMs?: number): Promise<void> {
+    const check = () => {
+      const counts = this.writes();
+      const kinds = [...new Set([...Object.keys(counts), ...Object.keys(budget)])];
+      expect({ counts, wrong: kinds.filter((kind) => !fits(counts[kind] ?? 0, budget[kind] ?? 0)) }).toEqual({ counts, wrong: [] });
+    };
+    await until(check, timeoutMs);
+    this.atEnd.push(check);
+  }
+
+  /** Waits until something has happened, during which the operator may write nothing. */
+  async writesNothingUntil(happened: () => unknown, timeoutMs?: number): Promise<void> {
+    const before = this.log.writes.length;
+    await until(happened, timeoutMs);
+    expect(this.log.writes.slice(before).map(({ what }) => what)).toEqual([]);
+  }
+
+  private note({ metadata, status }: ModelDeployment): void {
+    if (!status) return;
+    const before = this.statuses.get(metadata.name) ?? [];
+    this.statuses.set(metadata.name, [...before, status]);
+  }
+}
+
+/** What one deployment with so many replicas may cost from nothing to Ready, and more where a scenario says so. */
+export function birth(replicas: number, more: Budget = {}): Budget {
+  return {
+    'PATCH modeldeployments': 1, // the finalizer
+    'POST pods': replicas,
+    'PATCH pods': replicas, // the protection goes
+    'POST controllerrevisions': 1,
+    ...(replicas > 1 && { 'POST poddisruptionbudgets': 1 }),
+    'POST events': atMost(4),
+    'PATCH events': atMost(2),
+    'PATCH modeldeployments/status': atMost(12),
+    ...more,
+  };
+}
+
+/** A scenario with a world of its own, beside the others of its file. */
+export function scenario(name: string, play: (world: World) => Promise<void>): void {
+  test.concurrent(name, { timeout: 60_000 }, async () => {
+    const world = await World.open();
+    const [played, ended] = [await settled(play(world)), await settled(world.end())];
+    if (played.status === 'rejected') throw played.reason;
+    if (ended.status === 'rejected') throw ended.reason;
+    world.check();
+  });
+}
+
+/** Scenarios that belong together. */
+export function scenarios(name: string, define: () => void): void {
+  describe.skipIf(!ours)(name, define);
+}
+
+async function settled(work: Promise<void>): Promise<PromiseSettledResult<void>> {
+  const [result] = await Promise.allSettled([work]);
+  return result;
+}
+
+function fits(count: number, allowed: number | { readonly atMost: number }): boolean {
+  return typeof allowed === 'number' ? count === allowed : count <= allowed.atMost;
+}
+
+function outline({ metadata }: Pod): string {
+  return metadata.deletionTimestamp ? `${metadata.name} on its way out` : metadata.name;
+}
+
+function headline({ type, reason }: Event): string {
+  return `${type} ${reason}`;
+}
+
+/** The conditions as a scenario writes them: a wanted text that fits is shown as it was wanted. */
+function conditionsLike(conditions: readonly Condition[], wanted: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    conditions.map(({ type, status, reason, message }) => {
+      const want = wanted[type];
+      const whole = `${status} ${reason}: ${message}`;
+      const [head = '', ...words] = want?.split(': ') ?? [];
+      const fit = want !== undefined && head === `${status} ${reason}` && message.includes(words.join(': '));
+      return [type, fit ? want : whole];
+    }),
+  );
+}
