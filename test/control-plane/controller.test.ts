@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { modelDeploymentController } from '../../controllers/modeldeployment/controller.ts';
 import { modelDeployments } from '../../controllers/modeldeployment/status-writer.ts';
 import { deployment } from '../../controllers/modeldeployment/testing/makers.fake.ts';
@@ -18,17 +18,28 @@ const level = 'pod-security.kubernetes.io/enforce';
 describe.skipIf(kubeconfig === '')('the controller with a real API server', () => {
   let client: KubeClient;
   let namespace: string;
-  const stop = new AbortController();
+  let stop: AbortController;
   let running: Promise<unknown> = Promise.resolve();
 
   beforeAll(async () => {
     await ask(['apply', '--server-side', '--force-conflicts', '-f', crds]);
     await ask(['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
     client = KubeClient.fromKubeConfig(await loadKubeConfig({ path: kubeconfig }));
+  });
+
+  afterAll(() => client?.close());
+
+  let made = 0;
+  beforeEach(async () => {
+    made += 1;
+    namespace = `controller-${made}`;
+    await ask(['create', 'namespace', namespace]);
+    stop = new AbortController();
     const cache = new InformerCache(client);
     const controller = modelDeploymentController({
       client,
       cache,
+      namespace, // other tests have deployments on this API server too
       workerImage: 'modelfleet/worker:0.1.0-cpu',
       workerImageCuda: 'modelfleet/worker:0.1.0-cuda',
       workerImagePullPolicy: 'IfNotPresent',
@@ -40,17 +51,9 @@ describe.skipIf(kubeconfig === '')('the controller with a real API server', () =
     running = Promise.all([cache.run(stop.signal), controller.start(stop.signal)]);
   });
 
-  afterAll(async () => {
+  afterEach(async () => {
     stop.abort();
     await running;
-    await client?.close();
-  });
-
-  let made = 0;
-  beforeEach(async () => {
-    made += 1;
-    namespace = `controller-${made}`;
-    await ask(['create', 'namespace', namespace]);
   });
 
   const label = (enforce: string) => ask(['label', 'namespace', namespace, `${level}=${enforce}`, '--overwrite']);
