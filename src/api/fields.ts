@@ -1,7 +1,7 @@
 import type { Affinity, EnvVar, Toleration } from 'kubernetes-types/core/v1.js';
 import { z } from 'zod';
 import { durationPattern } from '../core/durations.ts';
-import { isJsonObject } from '../core/json.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
 
 /** A validation rule of a CRD: a CEL expression over `self` (and `oldSelf`), and what to do when it is false. */
 export type CelRule = { readonly rule: string; readonly message: string };
@@ -54,8 +54,10 @@ export const objectName = text(
 
 export const dnsLabel = text(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 63, 'use lower-case letters, digits and -, at most 63 of them');
 
-/** A map from short names to text, as `nodeSelector` is. */
-export const stringMap = z.record(z.string(), z.string().max(253)).meta({ maxProperties: 32 });
+/** A map from short names to text of at most `maxLength` characters, as `nodeSelector` is. */
+export function stringMap(maxLength: number, maxProperties = 32) {
+  return z.record(z.string(), z.string().max(maxLength)).meta({ maxProperties });
+}
 
 /** A Kubernetes type that is handed through unread: the API server keeps all its fields and checks them when the pod is created. */
 function handedThrough<T>() {
@@ -64,6 +66,62 @@ function handedThrough<T>() {
 
 export const affinity = handedThrough<Affinity>();
 export const scalingBehavior = handedThrough<Readonly<Record<string, unknown>>>();
+
+const patchedContainer: JsonObject = {
+  type: 'object',
+  required: ['name'],
+  properties: {
+    name: { description: 'As in a pod; `worker` is the container of the operator.', type: 'string', maxLength: 63 },
+    args: {
+      description: 'As in a pod; those of `worker` are written by the operator.',
+      type: 'array',
+      maxItems: 256,
+      items: { type: 'string', maxLength: 4096 },
+      'x-kubernetes-list-type': 'atomic',
+    },
+  },
+  'x-kubernetes-preserve-unknown-fields': true,
+};
+
+function patchedContainers(description: string): JsonObject {
+  return {
+    description,
+    type: 'array',
+    maxItems: 32,
+    items: patchedContainer,
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['name'],
+  };
+}
+
+function isPodSpecPatch(value: unknown): value is JsonObject {
+  const named = (list: unknown) =>
+    list === undefined || (Array.isArray(list) && list.every((item) => isJsonObject(item) && typeof item.name === 'string'));
+  return isJsonObject(value) && named(value.containers) && named(value.initContainers);
+}
+
+/** A strategic merge patch for a pod spec: what the operator itself reads is declared, the rest is handed through. */
+export const podSpecPatch: z.ZodType<JsonObject, JsonObject> = z
+  .custom<JsonObject>(isPodSpecPatch, 'must have names in its containers')
+  .meta({
+    type: 'object',
+    'x-kubernetes-preserve-unknown-fields': true,
+    properties: {
+      containers: patchedContainers('As in a pod; merged by name.'),
+      initContainers: patchedContainers('As in a pod; merged by name.'),
+      restartPolicy: { description: 'Always, as of every replica.', type: 'string', maxLength: 16 },
+    },
+    ...rules(
+      {
+        rule: "!has(self.restartPolicy) || self.restartPolicy == 'Always'",
+        message: 'restartPolicy stays Always: replicas are servers, leave it out',
+      },
+      {
+        rule: "!has(self.containers) || !self.containers.exists(one, one.name == 'worker' && has(one.args))",
+        message: 'the arguments of container worker are written by the operator: add yours in spec.engine.args',
+      },
+    ),
+  });
 
 export const toleration: z.ZodType<Toleration, Toleration> = z.custom<Toleration>(isJsonObject, 'must be an object').meta({
   type: 'object',

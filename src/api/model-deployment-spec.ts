@@ -6,6 +6,7 @@ import {
   envVar,
   int32,
   objectName,
+  podSpecPatch,
   quantity,
   rules,
   scalingBehavior,
@@ -57,10 +58,16 @@ const model = z
       .exactOptional(),
   })
   .meta(
-    rules({
-      rule: "!has(self.files) || !(self.source.startsWith('http://') || self.source.startsWith('https://'))",
-      message: 'an http:// or https:// source names one file: leave model.files out',
-    }),
+    rules(
+      {
+        rule: "!has(self.files) || !(self.source.startsWith('http://') || self.source.startsWith('https://'))",
+        message: 'an http:// or https:// source names one file: leave model.files out',
+      },
+      {
+        rule: "!self.source.matches('^https?://[^/]*@')",
+        message: 'credentials in a URL would be shown to all who see the pod: put them into the Secret of model.secretRef',
+      },
+    ),
   )
   .describe('What is served.');
 
@@ -131,18 +138,44 @@ const gpu = z
   })
   .describe('GPUs of one replica.');
 
+const claim = z
+  .object({
+    name: dnsLabel.describe('Name of the claim in the pod.'),
+    resourceClaimName: objectName.describe('A ResourceClaim of the namespace: all replicas share it.').exactOptional(),
+    resourceClaimTemplateName: objectName
+      .describe('A ResourceClaimTemplate of the namespace: every replica gets a claim of its own.')
+      .exactOptional(),
+    request: dnsLabel
+      .describe('The request of the claim whose devices the worker gets; those of all its requests when not given.')
+      .exactOptional(),
+  })
+  .meta(
+    rules({
+      rule: 'has(self.resourceClaimName) != has(self.resourceClaimTemplateName)',
+      message: 'name either a resourceClaimName or a resourceClaimTemplateName',
+    }),
+  );
+
 const resources = z
   .object({
     gpu: gpu.exactOptional(),
     requests: z.record(z.string(), quantity).meta({ maxProperties: 32 }).describe('As in a container.').exactOptional(),
     limits: z.record(z.string(), quantity).meta({ maxProperties: 32 }).describe('As in a container.').exactOptional(),
-    sharedMemory: quantity.describe('Size of `/dev/shm`, for engines that are spread over GPUs.').exactOptional(),
+    sharedMemory: quantity
+      .describe('Size of `/dev/shm`, for engines that are spread over GPUs; it counts against the memory limit. 64 MiB when not given.')
+      .exactOptional(),
+    claims: z
+      .array(claim)
+      .max(16)
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+      .describe('Devices by dynamic resource allocation (resource.k8s.io), instead of `gpu` or beside it.')
+      .exactOptional(),
   })
   .describe('What one replica needs.');
 
 const placement = z
   .object({
-    nodeSelector: stringMap.describe('As in a pod.').exactOptional(),
+    nodeSelector: stringMap(253).describe('As in a pod.').exactOptional(),
     tolerations: z.array(toleration).max(64).meta({ 'x-kubernetes-list-type': 'atomic' }).describe('As in a pod.').exactOptional(),
     affinity: affinity.describe('As in a pod.').exactOptional(),
     priorityClassName: objectName.describe('As in a pod.').exactOptional(),
@@ -279,6 +312,41 @@ const health = z
   })
   .describe('When an engine counts as broken.');
 
+const template = z
+  .object({
+    metadata: z
+      .object({
+        labels: stringMap(63)
+          .meta(
+            rules({
+              rule: "self.all(key, !key.startsWith('modelfleet.dev/') && !(key in ['app.kubernetes.io/name', 'app.kubernetes.io/instance', 'app.kubernetes.io/component', 'app.kubernetes.io/managed-by']))",
+              message:
+                'labels modelfleet.dev/* and app.kubernetes.io/name, instance, component and managed-by are set by the operator: leave them out',
+            }),
+          )
+          .describe('Labels of the pod.')
+          .exactOptional(),
+        annotations: stringMap(65_536, 64)
+          .meta(
+            rules({
+              rule: "self.all(key, !key.startsWith('modelfleet.dev/') && !(key in ['cluster-autoscaler.kubernetes.io/safe-to-evict', 'karpenter.sh/do-not-disrupt']))",
+              message:
+                'annotations modelfleet.dev/*, cluster-autoscaler.kubernetes.io/safe-to-evict and karpenter.sh/do-not-disrupt are set by the operator: leave them out',
+            }),
+          )
+          .describe('Annotations of the pod.')
+          .exactOptional(),
+      })
+      .describe('Labels and annotations of the pod, beside those of the operator.')
+      .exactOptional(),
+    spec: podSpecPatch
+      .describe(
+        'A part of a pod spec, merged by the rules of a strategic merge patch: containers, volumes and variables by name, ports by number, mounts by path; other lists are replaced. The container `worker` is the one of the operator.',
+      )
+      .exactOptional(),
+  })
+  .describe('Changes the pod of every replica, where no other field of the spec does: see docs/concepts/pods.md.');
+
 export const modelDeploymentSpec = z
   .object({
     model,
@@ -286,6 +354,7 @@ export const modelDeploymentSpec = z
     resources: resources.prefault({}),
     placement: placement.prefault({}),
     cache: cache.prefault({}),
+    template: template.exactOptional(),
     replicas: int32(0, 1000).default(1).describe('How many replicas run. Owned by the autoscaler when `scaling` is set.'),
     scaling: scaling.exactOptional(),
     serving: serving.prefault({}),
@@ -300,8 +369,12 @@ export const modelDeploymentSpec = z
         message: 'engine.device CPU uses no GPU: remove resources.gpu or choose another device',
       },
       {
-        rule: '!has(self.engine.tuning) || !has(self.engine.tuning.tensorParallel) || self.engine.tuning.tensorParallel == 1 || (has(self.resources.gpu) && self.engine.tuning.tensorParallel <= self.resources.gpu.count)',
+        rule: '!has(self.engine.tuning) || !has(self.engine.tuning.tensorParallel) || self.engine.tuning.tensorParallel == 1 || has(self.resources.claims) || (has(self.resources.gpu) && self.engine.tuning.tensorParallel <= self.resources.gpu.count)',
         message: 'engine.tuning.tensorParallel needs as many GPUs: raise resources.gpu.count or lower tensorParallel',
+      },
+      {
+        rule: "!has(self.resources.claims) || has(self.resources.gpu) || self.engine.device != 'Auto'",
+        message: 'engine.device Auto cannot see what resources.claims give: choose CPU, CUDA, Vulkan or WebGPU',
       },
     ),
   )

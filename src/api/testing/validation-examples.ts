@@ -16,6 +16,7 @@ export type ValidationExample = {
 
 const source = 'file:///models/SmolLM2-135M-Instruct.Q4_1.gguf';
 const gpu = { gpu: { count: 2 } };
+const claim = { name: 'gpu', resourceClaimTemplateName: 'h100' };
 
 /** A valid ModelDeployment with these fields in its spec. */
 function deployment(spec: JsonObject = {}, name = 'smollm2'): JsonObject {
@@ -24,6 +25,10 @@ function deployment(spec: JsonObject = {}, name = 'smollm2'): JsonObject {
 
 function modelFrom(fields: JsonObject): JsonObject {
   return deployment({ model: { source, ...fields } });
+}
+
+function template(fields: JsonObject): JsonObject {
+  return deployment({ template: fields });
 }
 
 function tenant(key: JsonObject): JsonObject {
@@ -80,6 +85,13 @@ export const validationExamples: readonly ValidationExample[] = [
     refused: modelFrom({ source: 'https://example.org/model.gguf', files: ['model.gguf'] }),
     field: 'spec.model',
     message: 'an http:// or https:// source names one file',
+  },
+  {
+    what: 'no credentials in a URL',
+    accepted: modelFrom({ source: 'https://example.org/models/@org/model.gguf', secretRef: { name: 'token' } }),
+    refused: modelFrom({ source: 'https://user:secret@example.org/model.gguf' }),
+    field: 'spec.model',
+    message: 'credentials in a URL would be shown',
   },
   {
     what: 'checksums that are SHA-256',
@@ -176,6 +188,82 @@ export const validationExamples: readonly ValidationExample[] = [
     refused: deployment({ engine: { type: 'VLLM', tuning: { tensorParallel: 4 } }, resources: gpu }),
     field: 'spec',
     message: 'engine.tuning.tensorParallel needs as many GPUs',
+  },
+  {
+    what: 'a model that is spread over the devices of a claim',
+    accepted: deployment({ engine: { device: 'CUDA', tuning: { tensorParallel: 4 } }, resources: { claims: [claim] } }),
+    refused: deployment({ engine: { device: 'CUDA', tuning: { tensorParallel: 4 } } }),
+    field: 'spec',
+    message: 'engine.tuning.tensorParallel needs as many GPUs',
+  },
+  {
+    what: 'a device named beside a claim',
+    accepted: deployment({ engine: { device: 'CUDA' }, resources: { claims: [claim] } }),
+    refused: deployment({ resources: { claims: [claim] } }),
+    field: 'spec',
+    message: 'engine.device Auto cannot see what resources.claims give',
+  },
+  {
+    what: 'a claim beside a GPU, which says what Auto is',
+    accepted: deployment({ resources: { ...gpu, claims: [{ name: 'nic', resourceClaimName: 'nic' }] } }),
+    refused: deployment({ resources: { ...gpu, claims: [{ name: 'nic' }] } }),
+    field: 'spec.resources.claims[0]',
+    message: 'name either a resourceClaimName or a resourceClaimTemplateName',
+  },
+  ...['name', 'request'].map((field) => ({
+    what: `the ${field} of a claim`,
+    accepted: deployment({ engine: { device: 'CUDA' }, resources: { claims: [{ ...claim, [field]: 'gpu-0' }] } }),
+    refused: deployment({ engine: { device: 'CUDA' }, resources: { claims: [{ ...claim, [field]: 'GPU' }] } }),
+    field: `spec.resources.claims[0].${field}`,
+    message: 'use lower-case letters, digits and -',
+  })),
+  ...['resourceClaimName', 'resourceClaimTemplateName'].map((field) => ({
+    what: `an object in ${field}`,
+    accepted: deployment({ engine: { device: 'CUDA' }, resources: { claims: [{ name: 'gpu', [field]: 'h100' }] } }),
+    refused: deployment({ engine: { device: 'CUDA' }, resources: { claims: [{ name: 'gpu', [field]: 'H100' }] } }),
+    field: `spec.resources.claims[0].${field}`,
+    message: 'write the name of a Kubernetes object',
+  })),
+  {
+    what: 'labels that are not ours',
+    accepted: template({ metadata: { labels: { team: 'search', 'app.kubernetes.io/part-of': 'chat' } } }),
+    refused: template({ metadata: { labels: { 'app.kubernetes.io/name': 'chat' } } }),
+    field: 'spec.template.metadata.labels',
+    message: 'labels modelfleet.dev/* and app.kubernetes.io/name',
+  },
+  {
+    what: 'annotations that are not ours',
+    accepted: template({ metadata: { annotations: { 'prometheus.io/scrape': 'true' } } }),
+    refused: template({ metadata: { annotations: { 'modelfleet.dev/draining': 'true' } } }),
+    field: 'spec.template.metadata.annotations',
+    message: 'annotations modelfleet.dev/*',
+  },
+  {
+    what: 'a template that leaves replicas servers',
+    accepted: template({ spec: { restartPolicy: 'Always', hostname: 'model', hostAliases: [{ ip: '10.0.0.7', hostnames: ['cache'] }] } }),
+    refused: template({ spec: { restartPolicy: 'Never' } }),
+    field: 'spec.template.spec',
+    message: 'restartPolicy stays Always',
+  },
+  {
+    what: 'a template that leaves the arguments of the worker',
+    accepted: template({
+      spec: {
+        containers: [
+          { name: 'worker', env: [{ name: 'A', value: '1' }] },
+          { name: 'log', image: 'log', args: ['-f'] },
+        ],
+      },
+    }),
+    refused: template({ spec: { containers: [{ name: 'worker', args: ['--device', 'CPU'] }] } }),
+    field: 'spec.template.spec',
+    message: 'the arguments of container worker are written by the operator',
+  },
+  {
+    what: 'a container with a name',
+    accepted: template({ spec: { initContainers: [{ name: 'fetch', image: 'fetch' }] } }),
+    refused: template({ spec: { initContainers: [{ image: 'fetch' }] } }),
+    field: 'spec.template.spec',
   },
   {
     what: 'a GPU resource with its domain',
