@@ -1,5 +1,6 @@
 import { type ModelDeployment, type ResolvedSpec, resolveSpec } from '../../src/api/model-deployment.ts';
 import { describeError } from '../../src/core/failure.ts';
+import { templateProblem } from './builders/pod.ts';
 import type { PodSecurityLevel } from './pod-security.ts';
 
 /** Whether this controller can run a deployment; if not, why. */
@@ -27,6 +28,8 @@ export function accept(deployment: ModelDeployment, podSecurity: PodSecurityLeve
     };
   if (spec.model.adapters && spec.model.adapters.length > 0)
     return { accepted: false, reason: 'UnsupportedField', message: 'This version does not serve model.adapters: remove them.' };
+  const problem = templateProblem(deployment, spec);
+  if (problem !== undefined) return { accepted: false, reason: 'InvalidTemplate', message: problem };
   if (spec.cache.type === 'HostPath' && podSecurity !== 'privileged')
     return {
       accepted: false,

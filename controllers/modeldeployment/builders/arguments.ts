@@ -1,5 +1,6 @@
 import type { ResolvedSpec } from '../../../src/api/model-deployment.ts';
 import { cacheDirectory, mountedSource } from './volumes.ts';
+import { deviceOf } from './worker-image.ts';
 
 /** The command line of the worker: every flag that `modelfleet worker` takes, then the user's own arguments, which win. */
 export function workerArguments(name: string, spec: ResolvedSpec): string[] {
@@ -15,7 +16,7 @@ export function workerArguments(name: string, spec: ResolvedSpec): string[] {
       .flatMap(([file, checksum]) => flag('--checksum', `${file}=${checksum}`)),
     ...flag('--context-length', model.contextLength),
     ...flag('--engine', 'llama'),
-    ...flag('--device', engine.device),
+    ...flag('--device', deviceOf(spec)),
     ...flag('--max-sequences', engine.tuning?.maxSequences),
     ...flag('--cache-dir', cacheDirectory),
     ...flag('--drain-timeout', rollout.drainTimeout),

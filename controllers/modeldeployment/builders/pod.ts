@@ -1,23 +1,39 @@
-import type { Affinity, Container, PodSpec, Probe, TopologySpreadConstraint } from 'kubernetes-types/core/v1.js';
+import type { Affinity, TopologySpreadConstraint } from 'kubernetes-types/core/v1.js';
 import type { ModelDeployment, ResolvedSpec } from '../../../src/api/model-deployment.ts';
 import { labels, protectionAnnotations } from '../../../src/api/resources.ts';
-import { defaultHttpPort, defaultManagementPort, httpPortName, managementPortName } from '../../../src/core/agent-contract.ts';
 import { parseDuration } from '../../../src/core/durations.ts';
 import type { Draft, Pod } from '../../../src/kube/index.ts';
-import { workerArguments } from './arguments.ts';
 import { ownerReference } from './owner.ts';
+import { overlaid, type PodTemplate } from './template.ts';
 import { workerVolumes } from './volumes.ts';
-import { pullSecrets, type WorkerDefaults, workerImage } from './worker-image.ts';
+import { workerContainer } from './worker-container.ts';
+import { pullSecrets, type WorkerDefaults } from './worker-image.ts';
+import { podClaims } from './worker-resources.ts';
 
-/** What every replica of a deployment has in common. */
-export type PodTemplate = { readonly labels: Readonly<Record<string, string>>; readonly spec: PodSpec };
+export type { PodTemplate } from './template.ts';
 
 /** Time after the drain for the engine to end and the kubelet to notice. */
 const graceAfterDrainSeconds = 10;
 const user = 65_532; // "nonroot" of distroless images
 
-/** The pod that runs one replica of a model; `defaults` hold where the spec says nothing. */
+/**
+ * The pod that runs one replica of a model; `defaults` hold where the spec says nothing, and the user's template has the last word.
+ * Throws for a template that `templateProblem` finds wrong.
+ */
 export function podTemplate(deployment: ModelDeployment, spec: ResolvedSpec, defaults: WorkerDefaults): PodTemplate {
+  const own = operatorsTemplate(deployment, spec, defaults);
+  if (!spec.template) return own;
+  const { pod, problem } = overlaid(own, spec.template);
+  if (!pod) throw new Error(problem);
+  return pod;
+}
+
+/** What the user's template would take from the operator's pod, and what to do about it; undefined when it can be used. */
+export function templateProblem(deployment: ModelDeployment, spec: ResolvedSpec): string | undefined {
+  return spec.template && overlaid(operatorsTemplate(deployment, spec, { workerImage: 'any' }), spec.template).problem;
+}
+
+function operatorsTemplate(deployment: ModelDeployment, spec: ResolvedSpec, defaults: WorkerDefaults): PodTemplate {
   const { name } = deployment.metadata;
   const { placement, rollout } = spec;
   return {
@@ -28,6 +44,7 @@ export function podTemplate(deployment: ModelDeployment, spec: ResolvedSpec, def
       [labels.component]: 'worker',
       [labels.managedBy]: 'modelfleet',
     },
+    annotations: {},
     spec: {
       restartPolicy: 'Always',
       terminationGracePeriodSeconds: Math.ceil(parseDuration(rollout.drainTimeout) / 1000) + graceAfterDrainSeconds,
@@ -45,6 +62,7 @@ export function podTemplate(deployment: ModelDeployment, spec: ResolvedSpec, def
       ...pullSecrets(defaults),
       containers: [workerContainer(name, spec, defaults)],
       volumes: workerVolumes(name, spec).map(({ volume }) => volume),
+      ...podClaims(spec.resources),
       ...(placement.nodeSelector && { nodeSelector: placement.nodeSelector }),
       ...(placement.tolerations && { tolerations: placement.tolerations }),
       ...(placement.affinity && { affinity: placement.affinity }),
@@ -71,45 +89,11 @@ export function buildPod(deployment: ModelDeployment, template: PodTemplate, { n
       name,
       namespace: deployment.metadata.namespace ?? '',
       labels: { ...template.labels, [labels.revision]: revision },
-      annotations: { ...protectionAnnotations },
+      annotations: { ...template.annotations, ...protectionAnnotations },
       ownerReferences: [ownerReference(deployment)],
     },
     spec: onOneNode ? { ...spec, affinity: besideReplicas(deployment.metadata.name, spec.affinity) } : spec,
   };
-}
-
-function workerContainer(name: string, spec: ResolvedSpec, defaults: WorkerDefaults): Container {
-  const { engine, model } = spec;
-  return {
-    name: 'worker',
-    ...workerImage(spec, defaults),
-    args: workerArguments(name, spec),
-    ...(engine.env && { env: engine.env }),
-    ...(model.secretRef && { envFrom: [{ secretRef: { name: model.secretRef.name } }] }),
-    ports: [
-      { name: httpPortName, containerPort: defaultHttpPort, protocol: 'TCP' },
-      { name: managementPortName, containerPort: defaultManagementPort, protocol: 'TCP' },
-    ],
-    resources: resourcesOf(spec.resources),
-    // The agent's port is up within a second, long before the model: so these ask for the agent, and only /readyz for the model.
-    startupProbe: { ...ask('/livez'), periodSeconds: 1, failureThreshold: 60 },
-    livenessProbe: { ...ask('/livez'), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
-    readinessProbe: { ...ask('/readyz'), periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 3 },
-    securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
-    terminationMessagePolicy: 'FallbackToLogsOnError',
-    volumeMounts: workerVolumes(name, spec).map(({ mount }) => mount),
-  };
-}
-
-function ask(path: string): Probe {
-  return { httpGet: { path, port: managementPortName } };
-}
-
-function resourcesOf({ gpu, requests, limits }: ResolvedSpec['resources']): Container['resources'] & object {
-  const text = (quantities: Readonly<Record<string, string | number>>) =>
-    Object.fromEntries(Object.entries(quantities).map(([name, quantity]) => [name, String(quantity)]));
-  const allLimits = { ...text(limits ?? {}), ...(gpu && { [gpu.resource]: String(gpu.count) }) };
-  return { ...(requests && { requests: text(requests) }), ...(Object.keys(allLimits).length > 0 && { limits: allLimits }) };
 }
 
 /**

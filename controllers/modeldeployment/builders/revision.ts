@@ -8,7 +8,7 @@ import { annotations } from '../../../src/api/resources.ts';
  * so that an upgrade restarts no worker (docs/adr/0002). A field that joins must be undefined for those who do not use it.
  */
 export function revisionOf({ metadata }: ModelDeployment, spec: ResolvedSpec): string {
-  const { model, engine, resources, placement, cache, rollout, health } = spec;
+  const { model, engine, resources, placement, cache, template, rollout, health } = spec;
   const asked = {
     restartedAt: metadata.annotations?.[annotations.restartedAt],
     model: {
@@ -31,6 +31,7 @@ export function revisionOf({ metadata }: ModelDeployment, spec: ResolvedSpec): s
       requests: resources.requests,
       limits: resources.limits,
       sharedMemory: resources.sharedMemory,
+      claims: resources.claims,
     },
     placement: {
       nodeSelector: placement.nodeSelector,
@@ -41,6 +42,7 @@ export function revisionOf({ metadata }: ModelDeployment, spec: ResolvedSpec): s
       topologySpread: placement.topologySpread,
     },
     cache: { type: cache.type, size: cache.type === 'Ephemeral' ? cache.size : undefined },
+    template,
     drainTimeout: rollout.drainTimeout,
     wedgeTimeout: health.wedgeTimeout,
   };

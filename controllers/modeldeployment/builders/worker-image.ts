@@ -28,9 +28,16 @@ export function pullSecrets({ workerImagePullSecrets = [] }: WorkerDefaults): { 
   return workerImagePullSecrets.length === 0 ? {} : { imagePullSecrets: workerImagePullSecrets.map((name) => ({ name })) };
 }
 
-function imageForDevice({ engine, resources }: ResolvedSpec, defaults: WorkerDefaults): string {
+/** What the worker is told to compute on: a GPU that is asked for must be there, so that Auto never ends on the CPU unseen. */
+export function deviceOf({ engine, resources: { gpu } }: ResolvedSpec): ResolvedSpec['engine']['device'] {
+  if (engine.device !== 'Auto' || !gpu) return engine.device;
+  return gpu.resource.startsWith('nvidia.com/') ? 'CUDA' : 'Vulkan';
+}
+
+function imageForDevice(spec: ResolvedSpec, defaults: WorkerDefaults): string {
   const { workerImage: cpu, workerImageCuda: cuda = cpu, workerImageVulkan: vulkan = cpu } = defaults;
-  switch (engine.device) {
+  switch (deviceOf(spec)) {
+    case 'Auto':
     case 'CPU':
       return cpu;
     case 'CUDA':
@@ -38,8 +45,5 @@ function imageForDevice({ engine, resources }: ResolvedSpec, defaults: WorkerDef
     case 'Vulkan':
     case 'WebGPU':
       return vulkan;
-    case 'Auto':
-      if (!resources.gpu) return cpu;
-      return resources.gpu.resource.startsWith('nvidia.com/') ? cuda : vulkan;
   }
 }
