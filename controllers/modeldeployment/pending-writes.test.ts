@@ -42,6 +42,36 @@ test('a pod created and deleted between two looks leaves', () => {
   expect(names(writes.overlay(key, []))).toEqual(['a leaving']);
 });
 
+const versioned = (name: string, resourceVersion: string, annotations = {}) => pod(name, { metadata: { resourceVersion, annotations } });
+const drained = versioned('a', '7', { 'modelfleet.dev/draining': 'true' });
+
+test('a changed pod shows before the cache has it, and gives way to what is newer', () => {
+  const writes = new PendingWrites(new FakeClock());
+  writes.patched(key, drained);
+  expect(writes.overlay(key, [versioned('a', '5')])).toEqual([drained]);
+  const newer = versioned('a', '11');
+  expect(writes.overlay(key, [newer])).toEqual([newer]);
+  expect(writes.overlay(key, [versioned('a', '5')])).toEqual([versioned('a', '5')]); // forgotten: nothing is pending
+});
+
+test('a pod created, changed and deleted between two looks is the newest, and leaves', () => {
+  const writes = new PendingWrites(new FakeClock());
+  writes.created(key, versioned('a', '5'));
+  writes.patched(key, drained);
+  expect(writes.overlay(key, [])).toEqual([drained]);
+  expect(writes.overlay(key, [versioned('a', '5')])).toEqual([drained]);
+  writes.deleted(key, 'uid-a');
+  expect(names(writes.overlay(key, [versioned('a', '5')]))).toEqual(['a leaving']);
+});
+
+test('a pod that went before the answers to its change and its deletion is forgotten', () => {
+  const writes = new PendingWrites(new FakeClock());
+  writes.gone(key, 'uid-a');
+  writes.patched(key, drained);
+  writes.deleted(key, 'uid-a');
+  expect(writes.expiresIn(key)).toBeUndefined();
+});
+
 test('a write that the cache never shows expires', async () => {
   const clock = new FakeClock();
   const writes = new PendingWrites(clock);

@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/core/clock.ts';
-import type { Pod } from '../../src/kube/index.ts';
+import { isAtLeastVersion, type Pod } from '../../src/kube/index.ts';
 
 /** A write that the cache has not shown after this long never will: it was undone while the watch was cut (client-go waits as long). */
 const expiryMs = 5 * 60_000;
@@ -8,6 +8,7 @@ const rememberGoneMs = 60_000;
 
 type Entry = {
   readonly created: Map<string, { readonly pod: Pod; readonly at: number }>;
+  readonly patched: Map<string, { readonly pod: Pod; readonly at: number }>;
   readonly deleted: Map<string, number>;
   /** Names of pods whose creation had no answer. */
   readonly uncertain: Set<string>;
@@ -33,8 +34,16 @@ export class PendingWrites {
     if (pod.metadata.uid && !this.recentlyGone.has(pod.metadata.uid)) entry.created.set(pod.metadata.uid, { pod, at: this.clock.now() });
   }
 
+  /** A pod was changed; `pod` is what the server stored. */
+  patched(key: string, pod: Pod): void {
+    if (pod.metadata.uid && !this.recentlyGone.has(pod.metadata.uid)) {
+      this.entry(key).patched.set(pod.metadata.uid, { pod, at: this.clock.now() });
+    }
+  }
+
+  /** A pod was deleted, or found to be. */
   deleted(key: string, uid: string): void {
-    this.entry(key).deleted.set(uid, this.clock.now());
+    if (!this.recentlyGone.has(uid)) this.entry(key).deleted.set(uid, this.clock.now());
   }
 
   /** A creation had no answer: the next one must use this name again, so that it cannot be a second pod. */
@@ -59,6 +68,7 @@ export class PendingWrites {
     }
     const entry = this.entries.get(key);
     entry?.created.delete(uid);
+    entry?.patched.delete(uid);
     entry?.deleted.delete(uid);
     this.dropIfEmpty(key);
   }
@@ -70,13 +80,18 @@ export class PendingWrites {
     const seen = new Map(cached.map((pod) => [pod.metadata.uid ?? '', pod]));
     const oldest = this.clock.now() - expiryMs;
     for (const [uid, { at }] of entry.created) if (seen.has(uid) || at < oldest) entry.created.delete(uid);
+    for (const [uid, { pod, at }] of entry.patched) if (at < oldest || !isNewer(pod, seen, entry)) entry.patched.delete(uid);
     const unseen = [...entry.created.values()].map(({ pod }) => pod);
     for (const [uid, at] of entry.deleted) {
       const pod = seen.get(uid) ?? entry.created.get(uid)?.pod;
       if (!pod || pod.metadata.deletionTimestamp || at < oldest) entry.deleted.delete(uid);
     }
     for (const pod of cached) entry.uncertain.delete(pod.metadata.name);
-    const pods = [...cached, ...unseen].map((pod) => (entry.deleted.has(pod.metadata.uid ?? '') ? asDeleted(pod, this.clock.now()) : pod));
+    const pods = [...cached, ...unseen].map((pod) => {
+      const uid = pod.metadata.uid ?? '';
+      const newest = entry.patched.get(uid)?.pod ?? pod;
+      return entry.deleted.has(uid) ? asDeleted(newest, this.clock.now()) : newest;
+    });
     this.dropIfEmpty(key);
     return pods;
   }
@@ -85,7 +100,7 @@ export class PendingWrites {
   expiresIn(key: string): number | undefined {
     const entry = this.entries.get(key);
     if (!entry) return undefined;
-    const instants = [...[...entry.created.values()].map(({ at }) => at), ...entry.deleted.values()];
+    const instants = [...[...entry.created.values(), ...entry.patched.values()].map(({ at }) => at), ...entry.deleted.values()];
     return instants.length === 0 ? undefined : Math.max(1, Math.min(...instants) + expiryMs + 1 - this.clock.now());
   }
 
@@ -97,17 +112,23 @@ export class PendingWrites {
   private entry(key: string): Entry {
     const existing = this.entries.get(key);
     if (existing) return existing;
-    const entry: Entry = { created: new Map(), deleted: new Map(), uncertain: new Set() };
+    const entry: Entry = { created: new Map(), patched: new Map(), deleted: new Map(), uncertain: new Set() };
     this.entries.set(key, entry);
     return entry;
   }
 
   private dropIfEmpty(key: string): void {
     const entry = this.entries.get(key);
-    if (entry && entry.created.size + entry.deleted.size + entry.uncertain.size === 0) this.entries.delete(key);
+    if (entry && entry.created.size + entry.patched.size + entry.deleted.size + entry.uncertain.size === 0) this.entries.delete(key);
   }
 }
 
+/** Whether the cache is behind this answer to a patch. */
+function isNewer({ metadata: { uid = '', resourceVersion } }: Pod, seen: ReadonlyMap<string, Pod>, { created }: Entry): boolean {
+  const cached = seen.get(uid);
+  return cached ? !isAtLeastVersion(cached.metadata.resourceVersion, resourceVersion) : created.has(uid);
+}
+
 function asDeleted(pod: Pod, now: number): Pod {
-  return { ...pod, metadata: { ...pod.metadata, deletionTimestamp: new Date(now).toISOString() } };
+  return pod.metadata.deletionTimestamp ? pod : { ...pod, metadata: { ...pod.metadata, deletionTimestamp: new Date(now).toISOString() } };
 }

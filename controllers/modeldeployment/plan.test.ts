@@ -1,206 +1,229 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Plan, planReplicas, type Wish } from './plan.ts';
+import { endReplicas, keepReplicas, type Plan, planReplicas, type Wish } from './plan.ts';
 import type { Replica } from './replica.ts';
-import { failed, loaded, replica } from './testing/makers.fake.ts';
+import { agent, failed, loaded, replica, t0 } from './testing/makers.fake.ts';
 
-function wish(fields: Partial<Wish> = {}): Wish {
-  return { revision: 'v1', replicas: 2, suspend: false, strategy: 'RollingUpdate', maxSurge: 1, maxUnavailable: 0, ...fields };
+function plan(wish: Partial<Wish>, ...replicas: readonly Replica[]): Plan {
+  const ordinary = { revision: 'v1', replicas: 2, strategy: 'RollingUpdate', maxSurge: 1, maxUnavailable: 0 } as const;
+  return planReplicas({ ...ordinary, drainTimeoutMs: 60_000, backingOff: false, ...wish }, replicas, t0);
 }
 
-const names = (plan: Plan) => plan.remove.map(({ replica: { name }, reason }) => `${name} ${reason}`);
+const removals = (removed: Plan['remove']) => removed.map(({ replica: { name }, reason }) => `${name} ${reason}`);
+/** What a plan says, with names in place of replicas. */
+function words({ create, drain, remove, unprotect, halted }: Plan) {
+  return {
+    ...(create > 0 && { create }),
+    ...(drain.length > 0 && { drain: removals(drain) }),
+    ...(remove.length > 0 && { remove: removals(remove) }),
+    ...(unprotect.length > 0 && { unprotect: unprotect.map(({ name }) => name) }),
+    ...(halted && { halted: halted.reason }),
+  };
+}
 
-test('creates what is missing', () => expect(planReplicas(wish(), [loaded()])).toMatchObject({ create: 1, remove: [] }));
+const ended = (fields: Partial<Replica> = {}) => failed('Evicted', { finished: true, running: false, ...fields });
+const stalled = (fields: Partial<Replica> = {}) => replica({ phase: 'Stalled', reason: 'NoProgress', agent: agent(), ...fields });
+const draining = (fields: Partial<Replica> = {}) => loaded({ ready: false, leaving: true, drainingSince: t0, ...fields });
+const terminating = (fields: Partial<Replica> = {}) => replica({ leaving: true, terminating: true, ...fields });
 
-test('does nothing when all is as wanted', () =>
-  expect(planReplicas(wish(), [loaded(), replica()])).toMatchObject({ create: 0, remove: [] }));
-
-test('replaces a replica that is on its way out, without ending it twice', () => {
-  expect(planReplicas(wish(), [loaded(), loaded({ leaving: true })])).toMatchObject({ create: 1, remove: [] });
-});
-
-test('replaces a pod that has ended for good, and removes it', () => {
-  const plan = planReplicas(wish(), [loaded(), failed('Evicted', { name: 'old', finished: true })]);
-  expect(plan.create).toBe(1);
-  expect(names(plan)).toEqual(['old Ended']);
-});
-
-test('leaves a crash loop to the kubelet: the pod stays', () => {
-  expect(planReplicas(wish(), [loaded(), failed('EngineCrashed')])).toMatchObject({ create: 0, remove: [] });
-});
-
-test('suspending ends every replica and creates none', () => {
-  const plan = planReplicas(wish({ suspend: true }), [loaded({ name: 'a' }), replica({ name: 'b' }), loaded({ leaving: true })]);
-  expect(plan.create).toBe(0);
-  expect(names(plan)).toEqual(['a Suspended', 'b Suspended']);
+describe('the number of replicas', () => {
+  test('is made up when some are missing', () => expect(words(plan({}, loaded()))).toEqual({ create: 1 }));
+  test('is left alone when it is right', () => expect(words(plan({}, loaded(), replica()))).toEqual({}));
+  test('does not count what is on its way out, and nothing is ended twice', () => {
+    expect(words(plan({}, loaded(), terminating()))).toEqual({ create: 1 });
+    expect(words(plan({}, loaded(), draining()))).toEqual({ create: 1 });
+  });
 });
 
 describe('scale-in', () => {
-  test('takes the replica that is not ready before one that is', () => {
-    const plan = planReplicas(wish({ replicas: 1 }), [loaded({ name: 'serving' }), replica({ name: 'loading' })]);
-    expect(names(plan)).toEqual(['loading ScaledIn']);
+  test('takes the replica that is not ready before one that is, and at once', () => {
+    expect(words(plan({ replicas: 1 }, loaded({ name: 'serving' }), replica({ name: 'loading' })))).toEqual({
+      remove: ['loading ScaledIn'],
+    });
   });
 
-  test('takes the idlest of ready replicas', () => {
-    const plan = planReplicas(wish({ replicas: 2 }), [
-      loaded({ inFlight: 3 }),
-      loaded({ name: 'idle' }),
-      loaded({ inFlight: 1, waiting: 4 }),
-    ]);
-    expect(names(plan)).toEqual(['idle ScaledIn']);
+  test('lets the idlest of ready replicas drain', () => {
+    const busy = [loaded({ inFlight: 3 }), loaded({ inFlight: 1, waiting: 4 })];
+    expect(words(plan({}, ...busy, loaded({ name: 'idle' })))).toEqual({ drain: ['idle ScaledIn'] });
   });
 
-  test('takes the newest of equals', () => {
-    const plan = planReplicas(wish({ replicas: 1 }), [loaded({ createdAt: 1 }), loaded({ name: 'newest', createdAt: 2 })]);
-    expect(names(plan)).toEqual(['newest ScaledIn']);
+  test('takes the newest of equals, and then the first by name', () => {
+    const old = loaded({ createdAt: 1, name: 'a' });
+    expect(words(plan({ replicas: 1 }, old, loaded({ name: 'newest', createdAt: 2 })))).toEqual({ drain: ['newest ScaledIn'] });
+    expect(words(plan({ replicas: 1 }, loaded({ createdAt: 1, name: 'b' }), old))).toEqual({ drain: ['a ScaledIn'] });
   });
 
-  test('to zero takes all, whatever their revision', () => {
-    const plan = planReplicas(wish({ replicas: 0 }), [loaded({ name: 'a' }), loaded({ name: 'b', revision: 'v0' })]);
-    expect(names(plan)).toEqual(['a ScaledIn', 'b ScaledIn']);
+  test('takes what is broken first of all', () => {
+    const broken = ended({ name: 'broken', createdAt: 1 });
+    expect(words(plan({ replicas: 1, backingOff: true }, replica({ createdAt: 2 }), broken))).toEqual({ remove: ['broken ScaledIn'] });
+  });
+
+  test('to zero takes all, whatever their revision; one that is wanted again is made anew', () => {
+    expect(words(plan({ replicas: 0 }, loaded({ name: 'a' }), replica({ name: 'b', revision: 'v0' })))).toEqual({
+      drain: ['a ScaledIn'],
+      remove: ['b ScaledIn'],
+    });
+    expect(words(plan({ replicas: 1 }, draining()))).toEqual({ create: 1 });
+  });
+});
+
+describe('a replica that drains', () => {
+  const idle = agent({ phase: 'Ready', draining: true });
+  const busy = agent({ phase: 'Ready', draining: true, inFlight: 1 });
+
+  test('is waited for, and goes when it is done or out of time', () => {
+    expect(words(plan({ replicas: 0 }, draining({ agent: busy })))).toEqual({});
+    expect(words(plan({ replicas: 0 }, draining({ name: 'a', agent: idle })))).toEqual({ remove: ['a Drained'] });
+    expect(words(plan({ replicas: 0 }, draining({ name: 'a', agent: busy, drainingSince: t0 - 60_000 })))).toEqual({
+      remove: ['a DrainTimeout'],
+    });
+  });
+
+  test('goes on also when nothing else may be done', () => {
+    expect(words(keepReplicas([draining({ name: 'a', agent: idle }), ended(), replica()], 60_000, t0))).toEqual({ remove: ['a Drained'] });
+  });
+});
+
+describe('protection from autoscalers', () => {
+  test('ends with the load', () => {
+    const fleet = [loaded({ name: 'a', protected: true }), replica({ protected: true })];
+    expect(words(plan({}, ...fleet))).toEqual({ unprotect: ['a'] });
+  });
+
+  test('is taken by the drain, not before it', () => {
+    const fleet = [loaded({ name: 'a', protected: true }), draining({ protected: true })];
+    expect(words(plan({ replicas: 0 }, ...fleet))).toEqual({ drain: ['a ScaledIn'] });
+  });
+});
+
+describe('a broken replica', () => {
+  test('is removed and replaced in one go', () => {
+    expect(words(plan({}, loaded(), ended({ name: 'old' })))).toEqual({ create: 1, remove: ['old Ended'] });
+    expect(words(plan({}, loaded(), stalled({ name: 'old' })))).toEqual({ create: 1, remove: ['old Stalled'] });
+    expect(words(plan({}, loaded(), loaded({ name: 'old', lost: true })))).toEqual({ create: 1, remove: ['old Lost'] });
+  });
+
+  test('stays, and nothing takes its place, while its replacement is delayed', () => {
+    expect(words(plan({ backingOff: true }, loaded(), ended()))).toEqual({});
+  });
+
+  test('delays no other replica', () => {
+    expect(words(plan({ backingOff: true, replicas: 3 }, loaded(), ended()))).toEqual({ create: 1 });
+  });
+
+  test('that waits for a node, or crashes and is started again, stays', () => {
+    expect(words(plan({}, replica({ phase: 'Stalled' }), failed('EngineCrashed')))).toEqual({});
+  });
+});
+
+describe('ending all', () => {
+  test('lets the loaded ones drain, removes the others, and creates none', () => {
+    const fleet = [loaded({ name: 'a' }), replica({ name: 'b' }), ended({ name: 'c' }), draining(), terminating()];
+    const expected = { drain: ['a Suspended'], remove: ['c Ended', 'b Suspended'] };
+    expect(words(endReplicas('Suspended', fleet, 60_000, t0))).toEqual(expected);
   });
 });
 
 describe('a rollout', () => {
-  const v2 = (fields: Partial<Wish> = {}) => wish({ revision: 'v2', ...fields });
+  const old = (fields: Partial<Replica> = {}) => loaded({ revision: 'v0', ...fields });
 
   test('begins with as many new replicas as the surge allows', () => {
-    expect(planReplicas(v2(), [loaded(), loaded()])).toMatchObject({ create: 1, remove: [] });
-    expect(planReplicas(v2({ maxSurge: 5 }), [loaded(), loaded()])).toMatchObject({ create: 2, remove: [] });
+    expect(words(plan({}, old(), old()))).toEqual({ create: 1 });
+    expect(words(plan({ maxSurge: 5 }, old(), old()))).toEqual({ create: 2 });
   });
 
-  test('waits until the new replica has loaded', () => {
-    expect(planReplicas(v2(), [loaded(), loaded(), replica({ revision: 'v2' })])).toMatchObject({ create: 0, remove: [] });
+  test('waits until the new replica has loaded', () => expect(words(plan({}, old(), old(), replica()))).toEqual({}));
+
+  test('drains an old replica for each new one that has loaded, the idlest first, and goes on with the next', () => {
+    expect(words(plan({}, old({ inFlight: 2 }), old({ name: 'idle' }), loaded()))).toEqual({ create: 1, drain: ['idle Replaced'] });
   });
 
-  test('ends an old replica for each new one that has loaded, the idlest first', () => {
-    const plan = planReplicas(v2(), [loaded({ inFlight: 2 }), loaded({ name: 'idle' }), loaded({ revision: 'v2' })]);
-    expect(plan.create).toBe(0);
-    expect(names(plan)).toEqual(['idle Replaced']);
+  test('counts as standing what its plan ends: the next begins in the same step', () => {
+    expect(words(plan({ maxUnavailable: 1 }, old({ name: 'a', createdAt: 2 }), old({ createdAt: 1 })))).toEqual({
+      create: 2,
+      drain: ['a Replaced'],
+    });
   });
 
-  test('keeps the last loaded revision while the new one fails to load', () => {
-    const plan = planReplicas(v2({ replicas: 1 }), [loaded(), failed('DeviceOutOfMemory', { revision: 'v2' })]);
-    expect(plan).toMatchObject({ create: 0, remove: [] });
+  test('ends old replicas that never served at once', () => {
+    const broken = failed('SourceNotFound', { name: 'broken', revision: 'v0' });
+    expect(words(plan({ replicas: 1 }, broken))).toEqual({ create: 1, remove: ['broken Replaced'] });
   });
 
-  test('ends old replicas that serve nothing at once', () => {
-    expect(names(planReplicas(v2({ replicas: 1 }), [failed('SourceNotFound', { name: 'broken' })]))).toEqual(['broken Replaced']);
+  test('keeps an old replica that is not ready for a moment, until it is no longer needed', () => {
+    const pausing = old({ name: 'a', ready: false, agent: agent({ phase: 'Ready' }) });
+    expect(words(plan({ replicas: 1 }, pausing, replica()))).toEqual({});
+    expect(words(plan({ replicas: 1 }, pausing, loaded()))).toEqual({ remove: ['a Replaced'] });
   });
 
-  test('without surge ends as many as may be missing, then fills up', () => {
-    const rollout = v2({ maxSurge: 0, maxUnavailable: 1 });
-    expect(names(planReplicas(rollout, [loaded({ name: 'a', createdAt: 2 }), loaded({ name: 'b', createdAt: 1 })]))).toEqual([
-      'a Replaced',
-    ]);
-    expect(planReplicas(rollout, [loaded({ leaving: true }), loaded()])).toMatchObject({ create: 1, remove: [] });
+  test('to a third revision does not wait for the second', () => {
+    const fleet = [old(), old(), replica({ name: 'middle', revision: 'middle' })];
+    expect(words(plan({}, ...fleet))).toEqual({ create: 1, remove: ['middle Replaced'] });
   });
 
-  test('by Recreate ends all before it creates any', () => {
-    const recreate = v2({ strategy: 'Recreate' });
-    expect(planReplicas(recreate, [loaded({ name: 'a' })]).create).toBe(0);
-    expect(planReplicas(recreate, [loaded({ leaving: true })]).create).toBe(0);
-    expect(planReplicas(recreate, []).create).toBe(2);
+  test('back to the old revision keeps what still runs of it, and ends the new at once', () => {
+    const failing = failed('DeviceOutOfMemory', { name: 'new', revision: 'v2' });
+    expect(words(plan({ replicas: 1 }, loaded(), failing))).toEqual({ remove: ['new Replaced'] });
+    expect(words(plan({}, loaded(), failing))).toEqual({ create: 1, remove: ['new Replaced'] });
   });
 
-  test('back to the old revision keeps what still runs of it', () => {
-    const plan = planReplicas(wish({ replicas: 1 }), [loaded(), failed('DeviceOutOfMemory', { name: 'new', revision: 'v2' })]);
-    expect(plan.create).toBe(0);
-    expect(names(plan)).toEqual(['new Replaced']);
-  });
-});
+  describe('without surge', () => {
+    const tight = { maxSurge: 0, maxUnavailable: 1 };
 
-describe('for any fleet', () => {
-  const anyReplica = fc
-    .record({
-      revision: fc.constantFrom('v1', 'v2'),
-      ready: fc.boolean(),
-      leaving: fc.boolean(),
-      finished: fc.boolean(),
-      inFlight: fc.nat(3),
-      createdAt: fc.nat(5),
-    })
-    .map((fields) => replica({ ...fields, ready: fields.ready && !fields.leaving && !fields.finished }));
-  const anyFleet = fc.array(anyReplica, { maxLength: 8 });
-  const anyWish = fc
-    .record({
-      revision: fc.constantFrom('v1', 'v2'),
-      replicas: fc.nat(5),
-      suspend: fc.boolean(),
-      strategy: fc.constantFrom('RollingUpdate' as const, 'Recreate' as const),
-      maxSurge: fc.nat(3),
-      maxUnavailable: fc.nat(3),
-    })
-    .filter(({ strategy, maxSurge, maxUnavailable }) => strategy === 'Recreate' || maxSurge + maxUnavailable > 0);
+    test('drains an old replica first', () => {
+      expect(words(plan(tight, old({ name: 'a', createdAt: 2 }), old({ createdAt: 1 })))).toEqual({ drain: ['a Replaced'] });
+    });
 
-  const standing = (fleet: readonly Replica[]) => fleet.filter(({ leaving, finished }) => !leaving && !finished);
+    test('creates its successor when its pod is gone, or nobody knows of its node any more', () => {
+      expect(words(plan(tight, old({ ...draining(), revision: 'v0' }), old()))).toEqual({});
+      expect(words(plan(tight, terminating({ revision: 'v0' }), old()))).toEqual({});
+      expect(words(plan(tight, terminating({ revision: 'v0', lost: true }), old()))).toEqual({ create: 1 });
+      expect(words(plan(tight, old()))).toEqual({ create: 1 });
+    });
 
-  /** The fleet right after the plan, before anything loads. */
-  function carryOut(plan: Plan, wanted: Wish, fleet: readonly Replica[]): Replica[] {
-    const removed = new Set(plan.remove.map(({ replica: { uid } }) => uid));
-    return [
-      ...fleet
-        .filter(({ uid, finished }) => !(finished && removed.has(uid)))
-        .map((one) => (removed.has(one.uid) ? { ...one, leaving: true, ready: false } : one)),
-      ...Array.from({ length: plan.create }, () => replica({ revision: wanted.revision })),
-    ];
-  }
-
-  test('replicas never exceed what is wanted and the surge, unless they did before', () => {
-    fc.assert(
-      fc.property(anyWish, anyFleet, (wanted, fleet) => {
-        const { create } = planReplicas(wanted, fleet);
-        if (create > 0) expect(standing(fleet).length + create).toBeLessThanOrEqual(wanted.replicas + wanted.maxSurge);
-      }),
-    );
+    test('moves even when nothing may be missing', () => {
+      expect(words(plan({ maxSurge: 0, replicas: 1 }, old({ name: 'a' })))).toEqual({ drain: ['a Replaced'] });
+    });
   });
 
-  test('a loaded replica goes only when a loaded one remains for it, or the user allowed it to be missing', () => {
-    fc.assert(
-      fc.property(anyWish, anyFleet, (wanted, fleet) => {
-        if (wanted.suspend || wanted.strategy === 'Recreate') return;
-        const ready = (some: readonly Replica[]) => standing(some).filter((one) => one.ready).length;
-        const floor = Math.min(ready(fleet), wanted.replicas - wanted.maxUnavailable);
-        expect(ready(carryOut(planReplicas(wanted, fleet), wanted, fleet))).toBeGreaterThanOrEqual(floor);
-      }),
-    );
+  describe('by Recreate', () => {
+    const recreate = { strategy: 'Recreate' } as const;
+
+    test('ends all before it creates any', () => {
+      expect(words(plan(recreate, old({ name: 'a' }), replica({ name: 'b', revision: 'v0' })))).toEqual({
+        drain: ['a Replaced'],
+        remove: ['b Replaced'],
+      });
+      expect(words(plan(recreate, terminating({ revision: 'v0' })))).toEqual({});
+      expect(words(plan(recreate, terminating({ revision: 'v0', lost: true })))).toEqual({ create: 2 });
+      expect(words(plan(recreate))).toEqual({ create: 2 });
+    });
   });
 
-  test('the plan repeated after it was done asks for no more replicas of a kind than are wanted', () => {
-    fc.assert(
-      fc.property(anyWish, anyFleet, (wanted, fleet) => {
-        const next = carryOut(planReplicas(wanted, fleet), wanted, fleet);
-        const again = carryOut(planReplicas(wanted, next), wanted, next);
-        const current = standing(again).filter(({ revision }) => revision === wanted.revision);
-        expect(current.length).toBeLessThanOrEqual(wanted.suspend ? 0 : wanted.replicas);
-      }),
-    );
-  });
+  describe('to a revision that fails', () => {
+    const failing = failed('DeviceOutOfMemory', { name: 'new' });
 
-  test('it settles: when all loads and all that leaves is gone, nothing is left to do', () => {
-    fc.assert(
-      fc.property(anyWish, anyFleet, (wanted, start) => {
-        let fleet: Replica[] = start;
-        for (let round = 0; round < 40; round += 1) {
-          const plan = planReplicas(wanted, fleet);
-          fleet = carryOut(plan, wanted, fleet)
-            .filter(({ leaving }) => !leaving)
-            .map((one) => ({ ...one, ready: !one.finished }));
-          if (round > 0 && plan.create === 0 && plan.remove.length === 0) break;
-        }
-        expect(planReplicas(wanted, fleet)).toMatchObject({ create: 0, remove: [] });
-        expect(fleet.length).toBe(wanted.suspend ? 0 : wanted.replicas);
-        expect(fleet.every(({ revision }) => revision === wanted.revision)).toBe(true);
-      }),
-    );
-  });
+    test('is halted: nothing more is created or retired', () => {
+      const fleet = [old(), old(), loaded(), failing];
+      expect(words(plan({ replicas: 3, maxSurge: 3, maxUnavailable: 3 }, ...fleet))).toEqual({ halted: 'DeviceOutOfMemory' });
+      expect(plan({ replicas: 1 }, old(), failing).halted).toEqual({
+        reason: 'DeviceOutOfMemory',
+        message: 'new: It said DeviceOutOfMemory.',
+      });
+    });
 
-  test('the order in which replicas are seen does not matter', () => {
-    fc.assert(
-      fc.property(anyWish, anyFleet, (wanted, fleet) => {
-        const sorted = (plan: Plan) => ({ create: plan.create, remove: names(plan).sort() });
-        expect(sorted(planReplicas(wanted, fleet.toReversed()))).toEqual(sorted(planReplicas(wanted, fleet)));
-      }),
-    );
+    test('goes on trying, one for one', () => {
+      const broken = stalled({ name: 'new' });
+      expect(words(plan({ backingOff: true, maxSurge: 2 }, old(), old(), broken))).toEqual({ halted: 'NoProgress' });
+      expect(words(plan({ maxSurge: 2 }, old(), old(), broken))).toEqual({ create: 1, remove: ['new Stalled'], halted: 'NoProgress' });
+    });
+
+    test('still lets the user have fewer', () => {
+      const fleet = [old({ name: 'a', createdAt: 2 }), old({ createdAt: 1 }), failing];
+      expect(words(plan({ replicas: 1 }, ...fleet))).toEqual({ drain: ['a ScaledIn'], halted: 'DeviceOutOfMemory' });
+    });
+
+    test('is not halted for a node that went', () => {
+      expect(words(plan({ backingOff: true }, old(), old(), failed('NodeLost', { lost: true })))).toEqual({});
+    });
   });
 });

@@ -31,6 +31,11 @@ export class Refusals {
     return entry?.situation === situation ? entry.failure : undefined;
   }
 
+  /** Whether it is too early to try again. */
+  holds(key: string, situation: string): boolean {
+    return this.current(key, situation) !== undefined && this.waitMs(key) > 0;
+  }
+
   waitMs(key: string): number {
     return Math.max(0, (this.entries.get(key)?.notBefore ?? 0) - this.clock.now());
   }

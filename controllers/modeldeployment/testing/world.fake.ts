@@ -1,36 +1,36 @@
 import type { ModelDeployment, ModelDeploymentSpec } from '../../../src/api/model-deployment.ts';
+import { isReplicaDraining } from '../../../src/api/replica.ts';
 import type { AgentStatus } from '../../../src/core/agent-contract.ts';
 import { FakeClock } from '../../../src/core/fake-clock.ts';
 import { silentLogger } from '../../../src/core/logger.ts';
-import { ApiError, type KubeObject, type Pod, type ResourceType } from '../../../src/kube/index.ts';
+import type { Pod } from '../../../src/kube/index.ts';
 import type { WorkerDefaults } from '../builders/worker-image.ts';
 import { PendingWrites } from '../pending-writes.ts';
 import { type ReconcilerOptions, reconciler } from '../reconcile.ts';
-import type { Probe } from '../replica.ts';
+import type { Probe } from '../probe.ts';
 import { agent, container, deployment, namespace, t0 } from './makers.fake.ts';
+import { ServerFake } from './server.fake.ts';
+
+export { answer } from './server.fake.ts';
 
 const key = 'models/qwen';
-/** The server refuses a request. */
-export const answer = (code: number, reason: string, message = `it is ${reason}`) =>
-  new ApiError({ kind: 'Status', apiVersion: 'v1', status: 'Failure', code, reason, message });
 
 /** A server and a cache of it that shows what was written only when `sync` is called. */
 export class World {
   readonly clock = new FakeClock(t0);
-  readonly server = new Map<string, Pod>();
+  readonly api = new ServerFake(this.clock);
   readonly cached = new Map<string, Pod>();
   readonly probes = new Map<string, Probe>();
-  readonly statusWrites: NonNullable<ModelDeployment['status']>[] = [];
   readonly events: string[] = [];
-  readonly claims = new Map<string, KubeObject>();
-  onCreate: (object: Pod) => void = () => {};
+  readonly messages: string[] = [];
   defaults: WorkerDefaults = { workerImage: 'modelfleet-worker' };
   podSecurity: string | undefined;
   /** Somebody has deleted the namespace. */
   namespaceEnds = false;
-  private deployment: ModelDeployment | undefined;
-  private version = 1;
+  private shown: ModelDeployment | undefined;
+  private generation = 0;
   private draws = 0;
+  private writes = new PendingWrites(this.clock);
   private reconciler = this.newReconciler();
 
   constructor(spec: Partial<ModelDeploymentSpec> = {}) {
@@ -38,57 +38,88 @@ export class World {
   }
 
   change(spec: Partial<ModelDeploymentSpec>): void {
-    this.version += 1;
-    const generation = (this.deployment?.metadata.generation ?? 0) + 1;
-    const next = deployment({ ...this.deployment?.spec, ...spec }, { generation, resourceVersion: String(this.version) });
-    this.deployment = this.deployment?.status ? { ...next, status: this.deployment.status } : next;
+    const before = this.api.deployment;
+    this.generation += 1;
+    const { metadata, ...rest } = deployment({ ...before?.spec, ...spec }, { ...before?.metadata, generation: this.generation });
+    this.store({ ...rest, metadata, ...(before?.status && { status: before.status }) });
   }
 
-  /** Another process takes over: all that was remembered is gone. */
+  /** Another process takes over: all that was remembered is gone, and it begins with what the server has. */
   restart(): void {
+    this.writes = new PendingWrites(this.clock);
     this.reconciler = this.newReconciler();
+    this.sync();
   }
 
   annotate(annotations: Readonly<Record<string, string>>): void {
-    if (!this.deployment) return;
-    const { metadata } = this.deployment;
-    this.deployment = { ...this.deployment, metadata: { ...metadata, annotations } };
+    const { deployment } = this.api;
+    if (deployment) this.store({ ...deployment, metadata: { ...deployment.metadata, annotations } });
+  }
+
+  /** Somebody deletes the deployment. */
+  delete(how: 'background' | 'foreground' | 'orphan' = 'background'): void {
+    this.api.deleteDeployment(how);
+    this.shown = this.api.deployment;
   }
 
   reconcile() {
     return this.reconciler(key, { signal: new AbortController().signal, logger: silentLogger });
   }
 
-  /** The cache catches up, the status included. */
+  /** The cache catches up, the status included, and agents hear that they are to drain. */
   sync(): void {
+    for (const { metadata } of this.cached.values())
+      if (this.server.get(metadata.name)?.metadata.uid !== metadata.uid) this.writes.gone(key, metadata.uid ?? '');
     this.cached.clear();
-    for (const [name, pod] of this.server) this.cached.set(name, pod);
-    const written = this.statusWrites.at(-1);
-    if (this.deployment && written) {
-      const { metadata } = this.deployment;
-      this.deployment = { ...this.deployment, metadata: { ...metadata, resourceVersion: String(this.version) }, status: written };
+    for (const [name, pod] of this.server) {
+      this.cached.set(name, pod);
+      const { uid = '' } = pod.metadata;
+      const status = this.probes.get(uid)?.status;
+      if (status && isReplicaDraining(pod)) this.probes.set(uid, { status: { ...status, draining: true } });
     }
+    this.shown = this.api.deployment;
   }
 
   /** Reconciles and catches up until nothing is written any more. */
   async settle(): Promise<void> {
-    for (let round = 0, before = ''; round < 20; round += 1) {
+    for (let round = 0, before = ''; round < 30; round += 1) {
       await this.reconcile();
       this.sync();
-      const now = JSON.stringify([[...this.server.keys()], this.statusWrites.length]);
+      const now = JSON.stringify([[...this.server], this.api.deployment, [...this.probes]]);
       if (now === before) return;
       before = now;
     }
     throw new Error('it does not settle');
   }
 
-  setReady(name: string, fields: Partial<AgentStatus> = {}): void {
+  /** Changes the status of a pod, as its kubelet does. */
+  setStatus(name: string, status: NonNullable<Pod['status']>): Pod {
     const pod = this.server.get(name);
     if (!pod) throw new Error(`no pod ${name}`);
-    const conditions = [{ type: 'Ready', status: 'True' }];
-    this.server.set(name, { ...pod, status: { phase: 'Running', conditions, containerStatuses: [container({ running: {} })] } });
-    this.probes.set(pod.metadata.uid ?? '', { status: agent({ phase: 'Ready', percent: 100, ...fields }) });
+    return this.api.put({ ...pod, status });
+  }
+
+  setReady(name: string, fields: Partial<AgentStatus> = {}): void {
+    const conditions = [{ type: 'Ready', status: 'True' as const }];
+    const { metadata } = this.setStatus(name, { phase: 'Running', conditions, containerStatuses: [container({ running: {} })] });
+    this.probes.set(metadata.uid ?? '', { status: agent({ phase: 'Ready', percent: 100, ...fields }) });
     this.sync();
+  }
+
+  get server(): Map<string, Pod> {
+    return this.api.pods;
+  }
+
+  get claims() {
+    return this.api.claims;
+  }
+
+  get statusWrites() {
+    return this.api.statusWrites;
+  }
+
+  set onCreate(onCreate: (object: Pod) => void) {
+    this.api.onCreate = onCreate;
   }
 
   get status() {
@@ -99,58 +130,46 @@ export class World {
     return [...this.server.keys()];
   }
 
+  /** Names of pods that are neither marked to drain nor being deleted. */
+  get staying(): string[] {
+    return [...this.server.values()].filter((pod) => !isReplicaDraining(pod)).map(({ metadata }) => metadata.name);
+  }
+
   condition(type: string) {
     return this.status?.conditions?.find((condition) => condition.type === type);
   }
 
+  private store(deployment: ModelDeployment): void {
+    this.shown = this.api.putDeployment(deployment);
+  }
+
   private newReconciler() {
+    const { writes } = this;
     return reconciler(
       {
-        deployments: { get: () => this.deployment },
+        deployments: { get: () => this.shown, byIndex: () => (this.shown ? [this.shown] : []) },
         pods: { byIndex: () => [...this.cached.values()] },
-        nodes: { get: () => undefined },
+        nodes: { get: (name) => ({ apiVersion: 'v1', kind: 'Node', metadata: { name } }) },
         namespaces: { get: () => namespace(this.podSecurity, this.namespaceEnds) },
-        writes: new PendingWrites(this.clock),
+        writes,
         probe: (uid) => this.probes.get(uid),
+        podEvent: () => undefined,
         defaults: this.defaults,
       },
       {
-        client: this.client() as unknown as ReconcilerOptions['client'],
+        client: this.api.client() as unknown as ReconcilerOptions['client'],
         clock: this.clock,
-        events: { event: (_, type, reason) => this.events.push(`${type} ${reason}`) },
+        events: {
+          event: (_, type, reason, message) => {
+            this.events.push(`${type} ${reason}`);
+            this.messages.push(message);
+          },
+        },
         random: () => {
           this.draws += 1;
           return (this.draws * 0.618) % 1;
         },
       },
     );
-  }
-
-  private client() {
-    const storeOf = ({ kind }: ResourceType): Map<string, KubeObject> => (kind === 'Pod' ? this.server : this.claims);
-    return {
-      create: async (type: ResourceType, draft: Pod) => {
-        const { name } = draft.metadata;
-        if (storeOf(type).has(name)) throw answer(409, 'AlreadyExists');
-        this.version += 1;
-        const created = { ...draft, metadata: { ...draft.metadata, uid: `uid-${name}`, resourceVersion: String(this.version) } };
-        this.onCreate(created);
-        storeOf(type).set(name, created);
-        return created;
-      },
-      get: async (type: ResourceType, { name }: { name: string }) => {
-        const found = storeOf(type).get(name);
-        if (!found) throw answer(404, 'NotFound');
-        return found;
-      },
-      delete: async (_: unknown, { name }: { name: string }) => {
-        if (!this.server.delete(name)) throw answer(404, 'NotFound');
-      },
-      apply: async (_: unknown, intent: { status: NonNullable<ModelDeployment['status']> }) => {
-        this.version += 1;
-        this.statusWrites.push(intent.status);
-        return { metadata: { resourceVersion: String(this.version) } };
-      },
-    };
   }
 }

@@ -65,7 +65,7 @@ async function changeFinalizers<T extends KubeObject>(
       if (isNotFound(error)) return undefined;
       throw error;
     });
-    if (found?.metadata.uid !== uid) return undefined;
+    if (!found || found.metadata.uid !== uid) return undefined;
     newest = found;
   }
 }
