@@ -1,28 +1,27 @@
-import type { Condition, ModelDeployment } from '../../src/api/model-deployment.ts';
+import type { Condition } from '../../src/api/model-deployment.ts';
 import { setCondition } from '../../src/kube/index.ts';
-import type { Acceptance } from './acceptance.ts';
-import { isBroken, type Tally } from './tally.ts';
+import { artifactsReady, capacityReady, stalled } from './conditions-of-loading.ts';
+import { progressing } from './conditions-progressing.ts';
+import { degradation } from './status-degraded.ts';
+import type { Observation, Trouble } from './status-observation.ts';
+import { sentence, stillServing, troubleOf } from './status-trouble.ts';
+import type { Tally } from './tally.ts';
 
-type State = Pick<Condition, 'status' | 'reason' | 'message'>;
-
-/** What the conditions follow from, beside the counts. */
-type Case = {
-  readonly deployment: ModelDeployment;
-  readonly acceptance: Acceptance;
-  readonly previous: { readonly conditions?: readonly Condition[] } | undefined;
-  /** Why replicas could not be created or ended just now. */
-  readonly obstacle?: Pick<State, 'reason' | 'message'> | undefined;
-  readonly now: number;
-};
+export type ConditionState = Pick<Condition, 'status' | 'reason' | 'message'>;
 
 /** The conditions of a deployment, those of other writers left alone. */
-export function conditionsOf(observed: Case, count: Tally): Condition[] {
-  const { deployment, acceptance, previous, now } = observed;
-  const states: Record<string, State> = {
-    Accepted: accepted(acceptance),
+export function conditionsOf(observed: Observation, count: Tally): Condition[] {
+  const { deployment, previous, now } = observed;
+  const states: Record<string, ConditionState> = {
+    Accepted: accepted(observed),
+    ArtifactsReady: unlessIdle(observed, count, 'Unknown') ?? artifactsReady(observed, count),
+    CapacityReady: unlessIdle(observed, count, 'Unknown') ?? capacityReady(observed, count),
     Loaded: loaded(observed, count),
     Ready: ready(observed, count),
+    RouteReady: routeReady(observed),
     Progressing: progressing(observed, count),
+    Degraded: degraded(degradation(observed, count)),
+    Stalled: stalled(count),
   };
   const observedGeneration = deployment.metadata.generation ?? 0;
   return Object.entries(states).reduce<Condition[]>(
@@ -31,69 +30,61 @@ export function conditionsOf(observed: Case, count: Tally): Condition[] {
   );
 }
 
-function accepted(acceptance: Acceptance): State {
+function accepted({ acceptance }: Observation): ConditionState {
   return acceptance.accepted
     ? { status: 'True', reason: 'Valid', message: 'The spec can be run.' }
     : { status: 'False', reason: acceptance.reason, message: acceptance.message };
 }
 
-function loaded(observed: Case, count: Tally): State {
-  const idle = idleState(observed, count);
+function loaded(observed: Observation, count: Tally): ConditionState {
+  const idle = unlessIdle(observed, count, 'False');
   if (idle) return idle;
-  if (count.updatedReady >= count.desired)
-    return { status: 'True', reason: 'Loaded', message: `${of(count.updatedReady, count)} have loaded the model.` };
-  return { status: 'False', ...troubleOr('Loading', observed, count, `${of(count.updatedReady, count)} have loaded the model.`) };
+  const message = `${of(count.updatedReady, count)} loaded the model.`;
+  if (count.updatedReady >= count.desired) return { status: 'True', reason: 'Loaded', message };
+  return { status: 'False', ...(advice(observed, count) ?? { reason: 'Loading', message }) };
 }
 
-function ready(observed: Case, count: Tally): State {
-  const idle = idleState(observed, count);
+function ready(observed: Observation, count: Tally): ConditionState {
+  const idle = unlessIdle(observed, count, 'False');
   if (idle) return idle;
-  if (count.ready >= count.desired) return { status: 'True', reason: 'Ready', message: `${of(count.ready, count)} can serve.` };
-  return { status: 'False', ...troubleOr('NotEnoughReplicas', observed, count, `${of(count.ready, count)} can serve.`) };
+  const message = stillServing(count);
+  if (count.ready >= count.desired) return { status: 'True', reason: 'Ready', message };
+  return { status: 'False', ...(advice(observed, count) ?? { reason: 'NotEnoughReplicas', message }) };
 }
 
-function progressing({ deployment, acceptance, obstacle }: Case, count: Tally): State {
-  if (!acceptance.accepted) return { status: 'False', reason: acceptance.reason, message: acceptance.message };
-  if (deployment.metadata.deletionTimestamp) return { status: 'True', reason: 'Terminating', message: 'Replicas are ending.' };
-  const outdated = count.standing.length - count.updated.length;
-  const trouble = troubleOf(obstacle, count);
-  if (trouble) return { status: 'False', ...trouble };
-  if (outdated > 0)
-    return {
-      status: 'True',
-      reason: 'RollingOut',
-      message: `${count.updatedReady} of ${count.desired} replicas are of the new revision, ${outdated} of an older one remain.`,
-    };
-  if (count.standing.length !== count.desired)
-    return { status: 'True', reason: 'Scaling', message: `${count.standing.length} replicas exist, ${count.desired} are wanted.` };
-  if (count.updatedReady < count.desired)
-    return { status: 'True', reason: 'Loading', message: `${of(count.updatedReady, count)} have loaded the model.` };
-  return { status: 'False', reason: 'Complete', message: 'Everything is as the spec says.' };
+function routeReady({ deployment, taken = [] }: Observation): ConditionState {
+  const { name, namespace, deletionTimestamp } = deployment.metadata;
+  if (deletionTimestamp !== undefined) return { status: 'False', reason: 'Terminating', message: 'The deployment is being deleted.' };
+  if (taken.length === 0) return { status: 'True', reason: 'NamesServed', message: 'Requests reach it by all of its names.' };
+  const lost = taken.map((one) => `${one.name} (${one.holder})`).join(', ');
+  const message =
+    `An older deployment has ${taken.length === 1 ? 'the name' : 'the names'} ${lost}: choose another in serving.names, or take it from the other. ` +
+    `${namespace}/${name} works all the same.`;
+  return { status: 'False', reason: 'NameTaken', message };
 }
 
-/** The state of Loaded and Ready where no replica is made. */
-function idleState({ deployment, acceptance }: Case, count: Tally): State | undefined {
-  if (deployment.metadata.deletionTimestamp) return { status: 'False', reason: 'Terminating', message: 'The deployment is being deleted.' };
+function degraded(trouble: Trouble | undefined): ConditionState {
+  return trouble ? { status: 'True', ...trouble } : { status: 'False', reason: 'AsWanted', message: 'Nothing that was there is missing.' };
+}
+
+/** What keeps replicas from being ready, and what serves meanwhile. */
+function advice(observed: Observation, count: Tally): Trouble | undefined {
+  const trouble = troubleOf(observed, count);
+  return trouble && { reason: trouble.reason, message: `${sentence(trouble.message)} ${stillServing(count)}` };
+}
+
+/** The state of what needs replicas where none is made. */
+function unlessIdle({ deployment, acceptance }: Observation, count: Tally, status: 'False' | 'Unknown'): ConditionState | undefined {
+  if (deployment.metadata.deletionTimestamp !== undefined)
+    return { status, reason: 'Terminating', message: 'The deployment is being deleted.' };
   if (!acceptance.accepted && count.ready > 0)
     return { status: 'True', reason: 'StillServing', message: `${count.ready} replicas from before can serve; no other is made.` };
-  if (!acceptance.accepted) return { status: 'False', reason: acceptance.reason, message: acceptance.message };
-  if (acceptance.spec.suspend) return { status: 'False', reason: 'Suspended', message: 'spec.suspend is true: no replica runs.' };
-  if (count.desired === 0) return { status: 'False', reason: 'ScaledToZero', message: 'No replica is wanted.' };
+  if (!acceptance.accepted) return { status, reason: acceptance.reason, message: acceptance.message };
+  if (acceptance.spec.suspend) return { status, reason: 'Suspended', message: 'spec.suspend is true: no replica runs.' };
+  if (count.desired === 0) return { status, reason: 'ScaledToZero', message: 'No replica is wanted.' };
   return undefined;
 }
 
-/** Why replicas are not there, or what the worst of the current revision says if one is broken or cannot go on. */
-function troubleOf(obstacle: Case['obstacle'], count: Tally): Pick<State, 'reason' | 'message'> | undefined {
-  if (obstacle) return { reason: obstacle.reason, message: obstacle.message };
-  const worst = count.updated.find(isBroken) ?? count.updated.find((replica) => !replica.ready && replica.reason !== undefined);
-  if (!worst) return undefined;
-  return { reason: worst.reason ?? worst.phase, message: `${worst.name}: ${worst.message ?? worst.phase}` };
-}
-
-function troubleOr(reason: string, { obstacle }: Case, count: Tally, message: string): Pick<State, 'reason' | 'message'> {
-  return troubleOf(obstacle, count) ?? { reason, message };
-}
-
 function of(some: number, { desired }: Tally): string {
-  return `${some} of ${desired} replicas`;
+  return desired === 1 ? `${some} of 1 replica has` : `${some} of ${desired} replicas have`;
 }

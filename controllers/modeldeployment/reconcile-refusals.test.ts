@@ -72,7 +72,7 @@ describe('replicas that the server refuses', () => {
     world.change({ replicas: 0 });
     await world.reconcile();
     expect(world.status).toMatchObject({ phase: 'ScaledToZero' });
-    expect(world.condition('Progressing')).toMatchObject({ reason: 'Complete' });
+    expect(world.condition('Progressing')).toMatchObject({ reason: 'RolloutComplete' });
   });
 });
 

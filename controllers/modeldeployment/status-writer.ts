@@ -1,12 +1,17 @@
 import type { ModelDeployment, ModelDeploymentStatus } from '../../src/api/model-deployment.ts';
 import { modelDeploymentResource } from '../../src/api/resources.ts';
 import type { Clock } from '../../src/core/clock.ts';
-import { isNotFound, type KubeClient, keyOf, resourceType } from '../../src/kube/index.ts';
+import { isConflict, isNotFound, type KubeClient, keyOf, resourceType } from '../../src/kube/index.ts';
 import { paceOf } from './status-pace.ts';
 
 export const modelDeployments = resourceType<ModelDeployment>(modelDeploymentResource);
 
 type Written = { readonly uid: string; readonly status: ModelDeploymentStatus; readonly resourceVersion: string; readonly at: number };
+
+/** What became of a status: stored, or not yet or not at all; and in how many milliseconds to come again, undefined when all is told. */
+type Outcome = { readonly stored: boolean; readonly dueMs: number | undefined };
+
+const conflictRetryMs = 1_000;
 
 /** Writes statuses, each only when it tells something new and not too often. Remembers its own writes until the cache shows them. */
 export class StatusWriter {
@@ -26,23 +31,26 @@ export class StatusWriter {
     return isAtLeast(deployment.metadata.resourceVersion, own.resourceVersion) ? deployment.status : own.status;
   }
 
-  /** Writes the status if it is time to. Answers in how many milliseconds to come again, undefined when all is told. */
-  async write(deployment: ModelDeployment, status: ModelDeploymentStatus, signal: AbortSignal): Promise<number | undefined> {
+  /** Writes the status if it is time to. */
+  async write(deployment: ModelDeployment, status: ModelDeploymentStatus, signal: AbortSignal): Promise<Outcome> {
     const key = keyOf(deployment);
     const own = this.written.get(key);
     const sinceLastWriteMs = own && own.uid === deployment.metadata.uid ? this.clock.now() - own.at : Number.POSITIVE_INFINITY;
     const pace = paceOf(this.latest(deployment), status, sinceLastWriteMs);
-    if (pace === 'never') return undefined;
-    if (pace !== 'now') return pace.afterMs;
-    const { name, namespace, uid = '' } = deployment.metadata;
+    if (pace === 'never') return { stored: false, dueMs: undefined };
+    if (pace !== 'now') return { stored: false, dueMs: pace.afterMs };
+    const { name, namespace, uid } = deployment.metadata;
     try {
-      const intent = { metadata: { name, ...(namespace !== undefined && { namespace }) }, status };
-      const stored = await this.client.apply(modelDeployments, intent, { subresource: 'status', force: true, signal });
-      this.written.set(key, { uid, status, resourceVersion: stored.metadata.resourceVersion ?? '', at: this.clock.now() });
+      // With its UID: a deployment of the same name made after this one was deleted must not get its status.
+      const metadata = { name, ...(namespace !== undefined && { namespace }), ...(uid !== undefined && { uid }) };
+      const stored = await this.client.apply(modelDeployments, { metadata, status }, { subresource: 'status', force: true, signal });
+      this.written.set(key, { uid: uid ?? '', status, resourceVersion: stored.metadata.resourceVersion ?? '', at: this.clock.now() });
+      return { stored: true, dueMs: undefined };
     } catch (error) {
-      if (!isNotFound(error)) throw error; // deleted meanwhile: nobody reads it any more
+      if (isNotFound(error)) return { stored: false, dueMs: undefined }; // deleted meanwhile: nobody reads it any more
+      if (isConflict(error)) return { stored: false, dueMs: conflictRetryMs }; // many write it at once, or it is another: look again
+      throw error;
     }
-    return undefined;
   }
 
   /** The deployment is gone. */

@@ -5,10 +5,14 @@ import type { Replica } from './replica.ts';
 export type Tally = {
   /** 0 while suspended. */
   readonly desired: number;
-  /** Replicas that are not on their way out. */
+  /** Replicas that are neither on their way out nor lost. */
   readonly standing: readonly Replica[];
   /** Those of the current revision. */
   readonly updated: readonly Replica[];
+  /** All of older revisions that are still there, also on their way out. */
+  readonly outdated: readonly Replica[];
+  /** On their way out; nobody waits for lost ones. */
+  readonly leaving: readonly Replica[];
   readonly ready: number;
   readonly updatedReady: number;
   /** The updated replica that is furthest from Ready, when one is not ready. */
@@ -18,12 +22,15 @@ export type Tally = {
 /** Counts the replicas that matter; `revision` is the current one. */
 export function tally(acceptance: Acceptance, revision: string | undefined, replicas: readonly Replica[]): Tally {
   const desired = acceptance.accepted && !acceptance.spec.suspend ? acceptance.spec.replicas : 0;
-  const standing = replicas.filter((replica) => !replica.leaving && !replica.finished);
+  const here = replicas.filter((replica) => !replica.lost && !replica.finished);
+  const standing = here.filter((replica) => !replica.leaving);
   const updated = standing.filter((replica) => replica.revision === revision);
   return {
     desired,
     standing,
     updated,
+    outdated: here.filter((replica) => replica.revision !== revision),
+    leaving: here.filter((replica) => replica.leaving),
     ready: standing.filter((replica) => replica.ready).length,
     updatedReady: updated.filter((replica) => replica.ready).length,
     // Surplus replicas on the way do not count: of the wanted ones the last to be ready governs.
@@ -41,7 +48,7 @@ export function isBroken(replica: Replica): boolean {
 
 /** Replicas that are going come last: nobody waits for them. */
 export function slowestFirst(a: Replica, b: Replica): number {
-  const eta = (replica: Replica) => replica.agent?.etaSeconds ?? Number.POSITIVE_INFINITY;
+  const eta = (replica: Replica) => replica.etaSeconds ?? Number.POSITIVE_INFINITY;
   return (
     Number(a.leaving) - Number(b.leaving) ||
     Number(a.ready) - Number(b.ready) ||

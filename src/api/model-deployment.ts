@@ -13,6 +13,8 @@ export type ModelDeploymentStatus = z.infer<typeof modelDeploymentStatus>;
 export type Condition = NonNullable<ModelDeploymentStatus['conditions']>[number];
 export type ReplicaStatus = NonNullable<ModelDeploymentStatus['replicaStatuses']>[number];
 export type LoadingStatus = NonNullable<ModelDeploymentStatus['loading']>;
+export type LoadTimes = NonNullable<ModelDeploymentStatus['loadTimes']>[number];
+export type SeenFailure = NonNullable<ModelDeploymentStatus['failures']>[number];
 
 /** A ModelDeployment as it travels: raw JSON, timestamps are text. */
 export type ModelDeployment = {

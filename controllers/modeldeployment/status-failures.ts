@@ -1,0 +1,41 @@
+import type { SeenFailure } from '../../src/api/model-deployment.ts';
+import { findCondition, timestamp } from '../../src/kube/index.ts';
+import { haltOf, rolloutHalted } from './status-degraded.ts';
+import type { Observation, Trouble } from './status-observation.ts';
+import { inTrouble, tellTrouble } from './status-trouble.ts';
+import type { Tally } from './tally.ts';
+
+const maxFailures = 8;
+const maxMessageLength = 4096;
+/** Loaded for so long, a failure that comes again is a new one. */
+const forgottenAfterMs = 600_000;
+
+/** What went wrong with the current revision, each reason once, the newest last. From it follows which failure is news. */
+export function failuresSeen(observed: Observation, count: Tally): readonly SeenFailure[] {
+  const before = remembered(observed);
+  const known = new Set(before.map(({ reason }) => reason));
+  const fresh: SeenFailure[] = [];
+  for (const { reason, message } of failing(observed, count)) {
+    if (known.has(reason)) continue;
+    known.add(reason);
+    fresh.push({ reason, message: message.slice(0, maxMessageLength), firstSeenAt: timestamp(observed.now) });
+  }
+  return [...before, ...fresh].slice(-maxFailures);
+}
+
+function remembered({ previous, revision, now }: Observation): readonly SeenFailure[] {
+  if (!previous || previous.revision !== revision) return [];
+  const loaded = findCondition(previous.conditions, 'Loaded');
+  const longLoaded = loaded?.status === 'True' && now - Date.parse(loaded.lastTransitionTime) >= forgottenAfterMs;
+  return longLoaded ? [] : (previous.failures ?? []);
+}
+
+function failing(observed: Observation, count: Tally): readonly Trouble[] {
+  const { acceptance, obstacle } = observed;
+  const refusal = acceptance.accepted ? [] : [{ reason: acceptance.reason, message: acceptance.message }];
+  const obstacles = obstacle?.refused ? [{ reason: obstacle.reason, message: obstacle.message }] : [];
+  const replicas = inTrouble(count.updated).map((replica) => tellTrouble(replica, count.updated));
+  const halt = acceptance.accepted && count.desired > 0 ? haltOf(observed, count) : undefined;
+  const halts = halt ? [{ reason: rolloutHalted, message: halt.message }] : [];
+  return [...refusal, ...obstacles, ...replicas, ...halts];
+}
