@@ -68,7 +68,7 @@ export class BudgetWriter {
   private async carryOut(plan: BudgetPlan, deployment: ModelDeployment, spec: ResolvedSpec, signal: AbortSignal) {
     switch (plan.do) {
       case 'nothing':
-        this.remembered.delete(keyOf(deployment));
+        if (this.restMs(keyOf(deployment)) <= 0) this.remembered.delete(keyOf(deployment));
         return undefined;
       case 'create':
         return this.create(plan.draft, deployment, spec, signal);
@@ -115,7 +115,7 @@ export class BudgetWriter {
     signal: AbortSignal,
   ): Promise<number | undefined> {
     const key = keyOf(deployment);
-    const restMs = (this.remembered.get(key)?.correctedAt ?? Number.NEGATIVE_INFINITY) + correctionMs - this.now();
+    const restMs = this.restMs(key);
     if (restMs > 0) return restMs;
     try {
       this.writes.written(
@@ -161,6 +161,11 @@ export class BudgetWriter {
       if (isNotFound(error)) return undefined;
       throw error;
     }
+  }
+
+  /** How long it is too early for another correction. */
+  private restMs(key: string): number {
+    return (this.remembered.get(key)?.correctedAt ?? Number.NEGATIVE_INFINITY) + correctionMs - this.now();
   }
 
   private now(): number {

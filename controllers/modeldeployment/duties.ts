@@ -41,6 +41,9 @@ export type DutySight = {
   readonly writes: PendingWrites;
 };
 
+/** What the duties must know of a deployment. */
+type DutySeen = Pick<Seen, 'deployment' | 'ending' | 'acceptance' | 'revision' | 'replicas'>;
+
 export type DutiesOptions = {
   readonly client: Pick<KubeClient, 'create' | 'get' | 'mergePatch' | 'delete'>;
   readonly clock: Clock;
@@ -93,7 +96,7 @@ export class Duties {
    * Keeps the history and the disruption budget. To be called after the pods were written. Answers in how many milliseconds
    * to look again though nothing changes, undefined when there is no need. Throws what the server answered to a write that failed.
    */
-  async keep({ deployment, ending, acceptance, revision, replicas }: Seen, signal: AbortSignal): Promise<number | undefined> {
+  async keep({ deployment, ending, acceptance, revision, replicas }: DutySeen, signal: AbortSignal): Promise<number | undefined> {
     if (ending || !acceptance.accepted || revision === undefined) return undefined;
     const { spec } = acceptance;
     const live = new Set(replicas.map((replica) => replica.revision));
