@@ -34,8 +34,8 @@ type Flags = {
 
 const tokenVariable = 'MODEL_SOURCE_TOKEN';
 
-/** `modelfleet worker`: serves one model. */
-export function workerCommand(): Command {
+/** `modelfleet worker`: serves one model. `engines` knows the program of each engine. */
+export function workerCommand(engines: (name: WorkerOptions['engine']) => URL = engineProgram): Command {
   return new Command('worker')
     .description('serve one model: OpenAI surface, load progress, health, drain')
     .requiredOption('--name <model>', 'name that /v1/models lists')
@@ -73,14 +73,14 @@ export function workerCommand(): Command {
     .addOption(new Option('--parent-fd <n>').env('MODELFLEET_PARENT_FD').argParser(positiveInteger).hideHelp())
     .addHelpText('after', `\n${tokenVariable} in the environment is sent as a bearer token to the host of an http(s) source.`)
     .action(async (flags: Flags) => {
-      process.exit(await runWorker(toOptions(flags, takeToken())));
+      process.exit(await runWorker(toOptions(flags, takeToken()), engines));
     });
 }
 
 /** Runs until a signal has drained the worker or the parent is gone. Resolves with the exit code. */
-async function runWorker(options: WorkerOptions): Promise<number> {
+async function runWorker(options: WorkerOptions, engines: (name: WorkerOptions['engine']) => URL): Promise<number> {
   const logger = createLogger('worker');
-  const spawn = () => new EngineProcess(engineProgram(options.engine), systemClock, logger);
+  const spawn = () => new EngineProcess(engines(options.engine), systemClock, logger);
   let worker: RunningWorker;
   try {
     worker = await startWorker(options, { spawn, clock: systemClock, logger });

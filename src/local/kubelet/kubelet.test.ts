@@ -8,7 +8,8 @@ import { silentLogger } from '../../core/logger.ts';
 import { configMaps, events, InformerCache, isNotFound, KubeClient, nodes, type Pod, pods, secrets } from '../../kube/index.ts';
 import { type RunningApiServer, startApiServer } from '../apiserver/server.ts';
 import { identify } from '../process-identity.ts';
-import { ProcessKubelet } from './kubelet.ts';
+import { ProcessKubelet, type ProcessKubeletOptions } from './kubelet.ts';
+import { PortAllocator } from './ports.ts';
 
 const namespace = 'default';
 const patience = { timeout: 15_000, interval: 20 };
@@ -20,12 +21,13 @@ let client: KubeClient;
 let kubelet: ProcessKubelet;
 let stopKubelet: () => Promise<void>;
 
-async function startKubelet(stateDir: string) {
+async function startKubelet(stateDir: string, more: Partial<ProcessKubeletOptions> = {}) {
   const stop = new AbortController();
   const informerCache = new InformerCache(client);
   const started = new ProcessKubelet({
     ...{ client, informerCache, stateDir, backoff, nodeName: 'local', images: { node: [process.execPath] } },
     ...{ pathMap: { '/models': '/real/models' }, logger: silentLogger, clock: systemClock, stopGraceMs: 2_000 },
+    ...more,
   });
   const running = Promise.all([informerCache.run(stop.signal), started.run(stop.signal)]);
   running.catch(() => undefined); // told by whoever awaits the stop
@@ -345,4 +347,24 @@ describe('an API server that misbehaves', () => {
     await client.delete(pods, { namespace, name: 'unseen' }, { gracePeriodSeconds: 0 });
     await processGone(pid);
   });
+});
+
+test('as one of several nodes it runs what is bound to it, leaves the rest to others, and often says that it is alive', async () => {
+  const amongOthers = { ports: new PortAllocator(), heartbeatMs: 100 };
+  const other = await startKubelet(join(folder, 'other'), { nodeName: 'other', amongOthers });
+  try {
+    const ready = async () => (await client.get(nodes, { name: 'other' })).status?.conditions?.find(({ type }) => type === 'Ready');
+    await expect.poll(ready, patience).toMatchObject({ status: 'True' });
+    const since = (await ready())?.lastHeartbeatTime;
+    await run('bound', { nodeName: 'other', containers: [script(forever)], terminationGracePeriodSeconds: 1 });
+    await run('unbound', script(forever));
+    await status('bound').toMatchObject({ phase: 'Running' });
+    await status('unbound').toMatchObject({ phase: 'Running' });
+    expect((await read('unbound'))?.spec?.nodeName).toBe('local');
+    expect(await readdir(join(folder, 'other', 'pods'))).toEqual([(await read('bound'))?.metadata.uid]);
+    await expect.poll(async () => (await ready())?.lastHeartbeatTime, patience).not.toBe(since);
+  } finally {
+    await other.stop();
+    await client.delete(pods, { namespace, name: 'bound' }, { gracePeriodSeconds: 0 });
+  }
 });

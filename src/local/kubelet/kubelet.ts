@@ -37,6 +37,13 @@ export type ProcessKubeletOptions = {
   readonly stopGraceMs?: number;
   /** A run's log is rotated past this; 10 MiB unless told. */
   readonly maxLogBytes?: number;
+  /** How it shares its machine and its cluster with other nodes; it is the only node, and its scheduler, unless told. */
+  readonly amongOthers?: {
+    /** Of all kubelets on the machine: no port is given twice. */
+    readonly ports: PortAllocator;
+    /** How often it says that it is alive; a node controller must be patient for longer. */
+    readonly heartbeatMs: number;
+  };
 };
 
 const readiness = new Set(['Ready', 'ContainersReady']);
@@ -44,17 +51,18 @@ const defaultStopGraceMs = 10_000;
 const defaultMaxLogBytes = 10 * 1024 * 1024;
 const leaveTimeoutMs = 2_000;
 
-/** Runs pods as local processes under the rules of a kubelet; also the scheduler of its only node. */
+/** Runs the pods of a node as local processes under the rules of a kubelet; also the scheduler when it is the only node. */
 export class ProcessKubelet implements LogSource {
   private readonly options: ProcessKubeletOptions;
   private readonly informer: Informer<Pod>;
   private readonly recorder: EventSink;
-  private readonly ports = new PortAllocator();
+  private readonly ports: PortAllocator;
   private readonly workers = new Map<string, { worker: PodWorker; done: Promise<void> }>();
 
   constructor(options: ProcessKubeletOptions) {
     this.options = options;
     this.informer = options.informerCache.informer(pods);
+    this.ports = options.amongOthers?.ports ?? new PortAllocator();
     const { client, clock, logger, nodeName } = options;
     this.recorder = options.recorder ?? new EventRecorder({ client, component: 'kubelet', instance: nodeName, clock, logger });
   }
@@ -77,18 +85,21 @@ export class ProcessKubelet implements LogSource {
 
   /** Runs until `signal` aborts, then ends all containers and resolves; their objects stay for the next run. Rejects when it cannot begin. */
   async run(signal: AbortSignal): Promise<void> {
-    const { client, clock, logger, nodeName } = this.options;
+    const { client, clock, logger, nodeName, amongOthers } = this.options;
     await mkdir(this.podsFolder, { recursive: true, mode: 0o700 });
     await reapLeftovers(this.podsFolder, { clock, logger });
     const guardian = new Guardian(logger);
     try {
       const offer = await machineOffer(nodeName, this.podsFolder);
-      const node = new NodeRegistration({ client, name: nodeName, offer, clock, logger });
+      const node = new NodeRegistration({ client, name: nodeName, offer, heartbeatMs: amongOthers?.heartbeatMs, clock, logger });
       await node.register(signal);
       await this.informer.synced(signal);
       await this.removeForgotten();
       const binder = new Binder({ client, store: this.informer.store, recorder: this.recorder, nodeName, offer, clock, logger });
-      const observe = (pod: Pod) => (awaitsScheduling(pod) ? void binder.schedule(pod, signal) : this.observe(pod, guardian));
+      const observe = (pod: Pod) => {
+        if (!awaitsScheduling(pod)) this.observe(pod, guardian);
+        else if (!amongOthers) void binder.schedule(pod, signal);
+      };
       const stopListening = this.informer.addHandler({
         add: observe,
         update: observe,

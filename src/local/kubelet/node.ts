@@ -7,8 +7,9 @@ import { isAlreadyExists, type KubeClient, nodes, timestamp } from '../../kube/i
 import type { NodeOffer } from './schedule.ts';
 import { podIP } from './status.ts';
 
-// kubelet, nodeStatusReportFrequency: how often an unchanged status is written. No lease beside it: nothing here judges the node by one.
-const heartbeatMs = 5 * 60_000;
+// kubelet, nodeStatusReportFrequency: how often an unchanged status is written. No lease beside it: in local mode nothing judges the node
+// by one, and a node controller takes a status too.
+const defaultHeartbeatMs = 5 * 60_000;
 const goArchitectures: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
 
 /** What this machine has, within the limits that its cgroup sets. */
@@ -40,14 +41,23 @@ export class NodeRegistration {
   private readonly client: KubeClient;
   private readonly name: string;
   private readonly offer: NodeOffer;
+  private readonly heartbeatMs: number;
   private readonly clock: Clock;
   private readonly logger: Logger;
   private readonly since: string;
 
-  constructor(options: { client: KubeClient; name: string; offer: NodeOffer; clock: Clock; logger: Logger }) {
+  constructor(options: {
+    client: KubeClient;
+    name: string;
+    offer: NodeOffer;
+    heartbeatMs?: number | undefined;
+    clock: Clock;
+    logger: Logger;
+  }) {
     this.client = options.client;
     this.name = options.name;
     this.offer = options.offer;
+    this.heartbeatMs = options.heartbeatMs ?? defaultHeartbeatMs;
     this.clock = options.clock;
     this.logger = options.logger;
     this.since = timestamp(options.clock.now());
@@ -67,7 +77,7 @@ export class NodeRegistration {
   /** Renews the heartbeat until `signal` aborts. */
   async heartbeat(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.clock.sleep(heartbeatMs, signal).catch(() => undefined);
+      await this.clock.sleep(this.heartbeatMs, signal).catch(() => undefined);
       if (signal.aborted) return;
       await this.report(true, signal).catch((error: unknown) => this.logger.warn({ err: error }, 'the heartbeat of the node failed'));
     }
