@@ -33,6 +33,7 @@ export class ScriptedKubelet {
   /** Whether a container ends when its pod is deleted; else it takes all of its grace. */
   ends: (pod: ScriptedPod) => boolean = (pod) => (pod.agent?.inFlight ?? 0) + (pod.agent?.waiting ?? 0) === 0;
   private readonly admin: KubeClient;
+  private ended = false;
   private readonly silent = new Set<string>();
   private readonly terminating = new Set<string>();
   private readonly running = new Set<Promise<void>>();
@@ -63,6 +64,11 @@ export class ScriptedKubelet {
     return pod.agent;
   }
 
+  /** Waits within a play until this is so. */
+  async when(happened: () => boolean): Promise<void> {
+    await until(() => this.ended || happened(), 60_000);
+  }
+
   /** A machine of a kind joins. */
   async join(name: string, labels: Readonly<Record<string, string>> = {}): Promise<void> {
     const now = timestamp(systemClock.now());
@@ -88,6 +94,7 @@ export class ScriptedKubelet {
 
   /** Ends all that is played. Throws the first failure of a play. */
   async close(): Promise<void> {
+    this.ended = true;
     for (const pod of this.pods) pod.end();
     await Promise.all(this.running);
     if (this.failures.length > 0) throw this.failures[0];

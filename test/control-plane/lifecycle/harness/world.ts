@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { describe, expect, inject, test } from 'vitest';
+import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { modelDeployments } from '../../../../controllers/modeldeployment/status-writer.ts';
 import type { Condition, ModelDeployment, ModelDeploymentSpec, ModelDeploymentStatus } from '../../../../src/api/model-deployment.ts';
-import { annotations } from '../../../../src/api/resources.ts';
+import { isReplicaDraining, isReplicaReady } from '../../../../src/api/replica.ts';
+import { annotations, labels } from '../../../../src/api/resources.ts';
 import {
   type Event,
   events,
@@ -33,11 +34,19 @@ export type Shown = {
   readonly conditions?: Readonly<Record<string, string>>;
   /** Cells of `kubectl get -o wide`. */
   readonly columns?: Readonly<Record<string, unknown>>;
-  /** Each written `Type Reason`: exactly these, in any order. */
+  /** Events of the deployment, each written `Type Reason`: these, each as often as it is named and never counted up. */
   readonly events?: readonly string[];
   /** Parts of the entries of `replicaStatuses`, in any order. */
   readonly replicas?: readonly Readonly<Record<string, unknown>>[];
   readonly loading?: Readonly<Record<string, unknown>>;
+};
+
+/** Extremes over a time. Pods on their way out stand no more but are there. */
+export type PodCounts = {
+  readonly fewestServing: number;
+  readonly mostStanding: number;
+  readonly mostThere: number;
+  readonly mostRevisions: number;
 };
 
 /** How often each kind of write may be done; kinds that are not named may not be done at all. */
@@ -139,6 +148,17 @@ export class World {
     await this.patch(name, { metadata: { annotations: { [annotations.restartedAt]: new Date().toISOString() } } });
   }
 
+  /** Sets the level of the Pod Security Standards that the namespace enforces. */
+  async enforce(level: 'privileged' | 'baseline' | 'restricted'): Promise<void> {
+    await this.admin.mergePatch(
+      namespaces,
+      { name: this.namespace },
+      {
+        metadata: { labels: { 'pod-security.kubernetes.io/enforce': level } },
+      },
+    );
+  }
+
   async delete(name: string, propagationPolicy: 'Background' | 'Foreground' | 'Orphan' = 'Background'): Promise<void> {
     await this.admin.delete(modelDeployments, { namespace: this.namespace, name }, { propagationPolicy });
   }
@@ -194,7 +214,10 @@ export class World {
         expect(seen.replicas).toHaveLength(replicas.length);
         expect(seen.replicas).toEqual(expect.arrayContaining(replicas.map((replica) => expect.objectContaining(replica))));
       }
-      if (wanted) expect(this.events(name).map(headline).sort()).toEqual([...wanted].sort());
+      if (wanted) {
+        const told = this.events(name).map(headline);
+        expect(told.filter((one) => wanted.includes(one)).sort(), told.join(', ')).toEqual([...wanted].sort());
+      }
       if (columns) expect(await columnsOf(this.account.access, this.namespace, name)).toMatchObject(columns);
     }, timeoutMs);
   }
@@ -206,6 +229,43 @@ export class World {
       timeoutMs,
     );
     return this.pods();
+  }
+
+  /** Waits until all wanted replicas are loaded, of the current generation. */
+  async loaded(name: string, replicas: number, timeoutMs?: number): Promise<void> {
+    await until(() => {
+      const { metadata, status } = this.get(name) ?? {};
+      const { observedGeneration, readyReplicas, updatedReplicas, phase } = status ?? {};
+      expect({ observedGeneration, readyReplicas, updatedReplicas, phase }).toEqual({
+        observedGeneration: metadata?.generation,
+        readyReplicas: replicas,
+        updatedReplicas: replicas,
+        phase: 'Ready',
+      });
+    }, timeoutMs);
+  }
+
+  /** Waits until one of the statuses so far had this condition, written as in `shows`. */
+  async showed(name: string, type: string, wanted: string, timeoutMs?: number): Promise<void> {
+    await until(() => {
+      const seen = this.history(name).flatMap(({ conditions = [] }) => conditionsLike(conditions, { [type]: wanted })[type] ?? []);
+      expect([...new Set(seen)]).toContain(wanted);
+    }, timeoutMs);
+  }
+
+  /** Notes the fewest and the most pods that are there at a time, from now on. */
+  countPods(): PodCounts {
+    const counts = { fewestServing: Number.POSITIVE_INFINITY, mostStanding: 0, mostThere: 0, mostRevisions: 0 };
+    const look = () => {
+      const there = this.replicas.store.list();
+      const standing = there.filter((pod) => !isReplicaDraining(pod) && pod.status?.phase !== 'Failed');
+      counts.fewestServing = Math.min(counts.fewestServing, there.filter(isReplicaReady).length);
+      counts.mostStanding = Math.max(counts.mostStanding, standing.length);
+      counts.mostThere = Math.max(counts.mostThere, there.length);
+      counts.mostRevisions = Math.max(counts.mostRevisions, new Set(there.map(revisionOf)).size);
+    };
+    this.replicas.addHandler({ add: look, update: look, delete: look });
+    return counts;
   }
 
   /** Waits until this is so. */
@@ -245,17 +305,39 @@ export class World {
   }
 }
 
-/** What one deployment with so many replicas may cost from nothing to Ready, and more where a scenario says so. */
-export function birth(replicas: number, more: Budget = {}): Budget {
+type Cost = {
+  /** Pods created, exactly. */
+  readonly pods: number;
+  /** Pods deleted, exactly; none unless told. */
+  readonly deleted?: number;
+  /** Changes of pods at most: the protection that goes, the mark to drain. One a pod unless told. */
+  readonly patched?: number;
+  readonly revisions?: number;
+  readonly status?: number;
+  readonly events?: number;
+  /** What else is written. */
+  readonly more?: Budget;
+};
+
+/** What the life of a deployment may cost: one finalizer, its pods, its history, and little talk. */
+export function costs({
+  pods: created,
+  deleted = 0,
+  patched = created,
+  revisions = 1,
+  status = 12,
+  events: told = 5,
+  more = {},
+}: Cost): Budget {
   return {
-    'PATCH modeldeployments': 1, // the finalizer
-    'POST pods': replicas,
-    'PATCH pods': replicas, // the protection goes
-    'POST controllerrevisions': 1,
-    ...(replicas > 1 && { 'POST poddisruptionbudgets': 1 }),
-    'POST events': atMost(4),
-    'PATCH events': atMost(2),
-    'PATCH modeldeployments/status': atMost(12),
+    'PATCH modeldeployments': atMost(2), // the finalizer comes, and goes
+    'POST pods': created,
+    ...(deleted > 0 && { 'DELETE pods': deleted }),
+    'PATCH pods': atMost(patched),
+    'POST controllerrevisions': atMost(revisions),
+    'POST poddisruptionbudgets': atMost(1),
+    'POST events': atMost(told),
+    'PATCH modeldeployments/status': atMost(status),
     ...more,
   };
 }
@@ -273,7 +355,10 @@ export function scenario(name: string, play: (world: World) => Promise<void>): v
 
 /** Scenarios that belong together. */
 export function scenarios(name: string, define: () => void): void {
-  describe.skipIf(!ours)(name, define);
+  describe.skipIf(!ours)(name, () => {
+    beforeAll(() => openAccount(kubeconfig));
+    define();
+  });
 }
 
 async function settled(work: Promise<void>): Promise<PromiseSettledResult<void>> {
@@ -285,12 +370,17 @@ function fits(count: number, allowed: number | { readonly atMost: number }): boo
   return typeof allowed === 'number' ? count === allowed : count <= allowed.atMost;
 }
 
+/** The revision that a pod was made from. */
+export function revisionOf({ metadata }: Pod): string {
+  return metadata.labels?.[labels.revision] ?? '';
+}
+
 function outline({ metadata }: Pod): string {
   return metadata.deletionTimestamp ? `${metadata.name} on its way out` : metadata.name;
 }
 
-function headline({ type, reason }: Event): string {
-  return `${type} ${reason}`;
+function headline({ type, reason, count = 1 }: Event): string {
+  return count > 1 ? `${type} ${reason} (${count} times)` : `${type} ${reason}`;
 }
 
 /** The conditions as a scenario writes them: a wanted text that fits is shown as it was wanted. */
