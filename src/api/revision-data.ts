@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { isJsonObject, type JsonObject, type JsonPatchOperation, type JsonValue } from '../core/json.ts';
 import type { ModelDeployment } from './model-deployment.ts';
 import { annotations } from './resources.ts';
 
@@ -18,11 +18,6 @@ const podPaths: readonly Path[] = [
   ['spec', 'health', 'wedgeTimeout'],
 ];
 
-/** One operation of a JSON patch (RFC 6902). */
-export type PatchOperation =
-  | { readonly op: 'add' | 'test'; readonly path: string; readonly value: JsonValue }
-  | { readonly op: 'remove'; readonly path: string };
-
 /** The part of a deployment that its pods are made from, as its user wrote it: what a ControllerRevision keeps. */
 export function revisionData(deployment: ModelDeployment): JsonObject {
   return podPaths.reduce<JsonObject>((data, path) => {
@@ -32,7 +27,7 @@ export function revisionData(deployment: ModelDeployment): JsonObject {
 }
 
 /** What makes the pods of a deployment those of `data` again and changes nothing else; empty when they are that already. */
-export function rollbackPatch(deployment: ModelDeployment, data: JsonObject): readonly PatchOperation[] {
+export function rollbackPatch(deployment: ModelDeployment, data: JsonObject): readonly JsonPatchOperation[] {
   return podPaths.flatMap((path) => restore(deployment, path, at(data, path)));
 }
 
@@ -44,7 +39,7 @@ export function revisionChanges(before: JsonObject, after: JsonObject): readonly
   return changesBelow(before, after, []);
 }
 
-function restore(deployment: ModelDeployment, path: Path, value: JsonValue | undefined): readonly PatchOperation[] {
+function restore(deployment: ModelDeployment, path: Path, value: JsonValue | undefined): readonly JsonPatchOperation[] {
   const present = at(deployment, path);
   if (isDeepStrictEqual(present, value)) return [];
   if (value === undefined) return [{ op: 'remove', path: pointer(path) }];

@@ -19,3 +19,8 @@ export function setField(target: JsonObject, field: string, value: JsonValue): v
   if (field === '__proto__') Object.defineProperty(target, field, { value, enumerable: true, configurable: true, writable: true });
   else target[field] = value;
 }
+
+/** One operation of a JSON patch (RFC 6902), of those that we use. */
+export type JsonPatchOperation =
+  | { readonly op: 'add' | 'test'; readonly path: string; readonly value: JsonValue }
+  | { readonly op: 'remove'; readonly path: string };

@@ -53,16 +53,27 @@ test('sends an apply as its field manager, a write with its subresource and dry 
     configMaps,
     { namespace: 'default', name: 'a' },
     { data: {} },
-    { subresource: 'status', dryRun: true, fieldManager: 'me' },
+    { subresource: 'status', dryRun: true, fieldManager: 'me', fieldValidation: 'Strict' },
   );
   expect(last()).toMatchObject({ path: '/api/v1/namespaces/default/configmaps/a/status' });
-  expect(Object.fromEntries(last()?.query ?? [])).toEqual({ fieldManager: 'me', dryRun: 'All' });
+  expect(Object.fromEntries(last()?.query ?? [])).toEqual({ fieldManager: 'me', dryRun: 'All', fieldValidation: 'Strict' });
   await client.delete(
     configMaps,
     { namespace: 'default', name: 'a' },
     { uid: 'u', gracePeriodSeconds: 0, propagationPolicy: 'Foreground' },
   );
   expect(last()?.body).toMatchObject({ preconditions: { uid: 'u' }, gracePeriodSeconds: 0, propagationPolicy: 'Foreground' });
+});
+
+test('sends the operations of a JSON patch, and tells when their test fails', async () => {
+  const operations = [{ op: 'test', path: '/data/x', value: '1' }] as const;
+  server.once(({ method }, response) => {
+    if (method === 'PATCH') sendStatus(response, 422, 'Invalid');
+    return method === 'PATCH';
+  });
+  const patched = client.jsonPatch(configMaps, { namespace: 'default', name: 'a' }, operations);
+  await expect(patched).rejects.toMatchObject({ code: 422, reason: 'Invalid' });
+  expect(last()).toMatchObject({ method: 'PATCH', headers: { 'content-type': 'application/json-patch+json' }, body: operations });
 });
 
 test('keeps the Status of a refusal, and tells a conflict from a taken name', async () => {

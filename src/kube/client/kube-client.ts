@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../../core/clock.ts';
+import type { JsonPatchOperation } from '../../core/json.ts';
 import { isExpired } from './api-error.ts';
 import { type CredentialSource, fixedCredential } from './credentials.ts';
 import { startDeadline } from './deadline.ts';
@@ -135,6 +136,21 @@ export class KubeClient {
     });
   }
 
+  /** JSON patch (RFC 6902): all operations or none; a `test` that fails is answered 422. */
+  async jsonPatch<T extends KubeObject>(
+    type: ResourceType<T>,
+    ref: ObjectRef,
+    operations: readonly JsonPatchOperation[],
+    options: WriteOptions = {},
+  ): Promise<T> {
+    return this.json('PATCH', objectPath(type, ref, options.subresource), {
+      ...options,
+      query: this.writeQuery(options),
+      body: operations,
+      contentType: 'application/json-patch+json',
+    });
+  }
+
   /** Server-side apply: the object is the whole intent of this field manager. */
   async apply<T extends KubeObject>(type: ResourceType<T>, object: ApplyObject<T>, options: ApplyOptions = {}): Promise<T> {
     return this.json('PATCH', objectPath(type, object.metadata, options.subresource), {
@@ -244,7 +260,11 @@ export class KubeClient {
   }
 
   private writeQuery(options: WriteOptions): Query {
-    return { fieldManager: options.fieldManager ?? this.fieldManager, dryRun: options.dryRun ? 'All' : undefined };
+    return {
+      fieldManager: options.fieldManager ?? this.fieldManager,
+      dryRun: options.dryRun ? 'All' : undefined,
+      fieldValidation: options.fieldValidation,
+    };
   }
 }
 

@@ -20,10 +20,15 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-type Parts = { readonly name?: string; readonly cluster: Record<string, unknown>; readonly user?: Record<string, unknown> };
+type Parts = {
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly cluster: Record<string, unknown>;
+  readonly user?: Record<string, unknown>;
+};
 
 /** Writes a kubeconfig of one context and answers its path. JSON is YAML. */
-async function write(file: string, { name = 'here', cluster, user = {} }: Parts): Promise<string> {
+async function write(file: string, { name = 'here', namespace, cluster, user = {} }: Parts): Promise<string> {
   const path = join(directory, file);
   const config = {
     apiVersion: 'v1',
@@ -31,7 +36,7 @@ async function write(file: string, { name = 'here', cluster, user = {} }: Parts)
     'current-context': name,
     clusters: [{ name, cluster }],
     users: [{ name, user }],
-    contexts: [{ name, context: { cluster: name, user: name } }],
+    contexts: [{ name, context: { cluster: name, user: name, ...(namespace !== undefined && { namespace }) } }],
   };
   await writeFile(path, JSON.stringify(config));
   return path;
@@ -71,6 +76,14 @@ test('trusts the authority of the kubeconfig, and nobody without it', async () =
   await expect(careful.list(configMaps)).rejects.toThrow(/certificate/);
   const careless = await connect({ cluster: { server: server.url, 'insecure-skip-tls-verify': true } });
   await careless.list(configMaps);
+});
+
+test('names the namespace of the context, if it has one', async () => {
+  const cluster = { server: 'https://one:6443' };
+  expect(await loadKubeConfig({ path: await write('a', { cluster, namespace: 'models' }), env: {} })).toMatchObject({
+    namespace: 'models',
+  });
+  expect((await loadKubeConfig({ path: await write('b', { cluster }), env: {} })).namespace).toBeUndefined();
 });
 
 test('trusts by another name where told so', async () => {

@@ -14,6 +14,8 @@ export type ClusterAccess = {
   /** URL of the API server. */
   readonly server: string;
   readonly proxyUrl?: string | undefined;
+  /** The namespace that the context names, for what names none. */
+  readonly namespace?: string | undefined;
   credentials(clock: Clock): CredentialSource;
 };
 
@@ -61,7 +63,8 @@ export async function loadKubeConfig(options: LoadOptions = {}): Promise<Cluster
   }
   const user = config.getCurrentUser() ?? { name: 'anonymous' };
   const credentials = (clock: Clock) => new KubeConfigCredentials(cluster, user, clock);
-  return { server: cluster.server, proxyUrl: cluster.proxyUrl, credentials };
+  const { namespace } = config.getContextObject(config.getCurrentContext()) ?? {};
+  return { server: cluster.server, proxyUrl: cluster.proxyUrl, namespace, credentials };
 }
 
 async function loadFile(config: KubeConfig, file: string): Promise<void> {
