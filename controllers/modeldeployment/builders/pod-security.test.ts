@@ -2,7 +2,7 @@ import type { Container, PodSpec } from 'kubernetes-types/core/v1.js';
 import { describe, expect, test } from 'vitest';
 import { type ModelDeploymentSpec, resolveSpec } from '../../../src/api/model-deployment.ts';
 import { deployment } from '../testing/makers.fake.ts';
-import { shapes } from '../testing/shapes.fake.ts';
+import { shapeOnHost, shapes } from '../testing/shapes.fake.ts';
 import { buildPod, podTemplate } from './pod.ts';
 
 const restrictedVolumes = ['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'projected', 'secret'];
@@ -66,7 +66,7 @@ describe('that check finds', () => {
   const [container] = good.containers;
   const changed = (securityContext: object) => ({ ...good, containers: [{ ...container, name: 'worker', securityContext }] });
 
-  test('a path of the node', () => expect(violations(podSpec({ cache: { type: 'HostPath' } }))).toEqual(['volume cache']));
+  test('a path of the node', () => expect(violations(podSpec(shapeOnHost))).toEqual(['volume cache']));
 
   test.each<[string, PodSpec]>([
     ['pod runs as root', { ...good, securityContext: { ...good.securityContext, runAsUser: 0 } }],

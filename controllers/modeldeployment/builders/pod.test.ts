@@ -2,38 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { type ModelDeploymentSpec, resolveSpec } from '../../../src/api/model-deployment.ts';
 import { deployment } from '../testing/makers.fake.ts';
+import { shapeOnHost, shapes } from '../testing/shapes.fake.ts';
 import { buildPod, podTemplate } from './pod.ts';
 import { revisionOf } from './revision.ts';
 import type { WorkerDefaults } from './worker-image.ts';
-
-const full: Partial<ModelDeploymentSpec> = {
-  model: {
-    source: 'pvc://shared/qwen/model.gguf',
-    files: ['model.gguf'],
-    checksums: { 'b.gguf': `sha256:${'b'.repeat(64)}`, 'a.gguf': `sha256:${'a'.repeat(64)}` },
-    secretRef: { name: 'hf-token' },
-    contextLength: 32_768,
-  },
-  engine: {
-    device: 'CUDA',
-    image: 'example.org/worker:2',
-    args: ['--max-sequences', '4'],
-    env: [{ name: 'GGML_CUDA_FORCE_MMQ', value: '1' }],
-    tuning: { maxSequences: 16 },
-  },
-  resources: { gpu: { count: 2 }, requests: { cpu: 4, memory: '8Gi' }, limits: { memory: '8Gi' }, sharedMemory: '2Gi' },
-  placement: {
-    nodeSelector: { gpu: 'h100' },
-    tolerations: [{ key: 'gpu', operator: 'Exists' }],
-    affinity: { nodeAffinity: {} },
-    priorityClassName: 'high',
-    runtimeClassName: 'nvidia',
-    topologySpread: false,
-  },
-  cache: { type: 'PersistentVolumeClaim', size: '50Gi', storageClassName: 'fast' },
-  rollout: { drainTimeout: '90s' },
-  health: { wedgeTimeout: '30s' },
-};
 
 function built(
   spec: Partial<ModelDeploymentSpec> = {},
@@ -45,15 +17,20 @@ function built(
   return buildPod(owner, template, { name: 'qwen-abcde', revision: revisionOf(owner, resolved), onOneNode });
 }
 
-test.each([
-  ['minimal', {}],
-  ['full', full],
-])('the pod of a %s spec', async (name, spec) => {
-  await expect(stringify(built(spec))).toMatchFileSnapshot(`golden/${name}.yaml`);
+const images = { workerImage: 'worker:1-cpu', workerImageCuda: 'worker:1-cuda', workerImageVulkan: 'worker:1-vulkan' };
+
+test.each(Object.entries({ ...shapes, 'on-the-host': shapeOnHost }))('the pod %s', async (name, spec) => {
+  await expect(stringify(built(spec, images))).toMatchFileSnapshot(`golden/${name}.yaml`);
+});
+
+test('the pod of an operator that has Secrets to pull with, on the node of its volume', async () => {
+  const told = { workerImagePullPolicy: 'Always', workerImagePullSecrets: ['mirror', 'backup'], onOneNode: true } as const;
+  const pod = built({ cache: { type: 'PersistentVolumeClaim', size: '50Gi' } }, { ...images, ...told });
+  await expect(stringify(pod)).toMatchFileSnapshot('golden/with-pull-secrets-and-a-volume-of-one-node.yaml');
 });
 
 test("the user's arguments come last, so that they win", () => {
-  expect(built(full).spec?.containers[0]?.args?.slice(-2)).toEqual(['--max-sequences', '4']);
+  expect(built(shapes['with-arguments']).spec?.containers[0]?.args?.slice(-2)).toEqual(['--max-sequences', '4']);
 });
 
 describe('an image that the spec does not name', () => {
@@ -85,7 +62,9 @@ describe('an image that the spec does not name', () => {
 });
 
 test("the spec's own image wins, and is pulled as the kubelet does by itself", () => {
-  const [container] = built(full, { workerImageCuda: 'cuda', workerImagePullPolicy: 'Never' }).spec?.containers ?? [];
+  const [container] =
+    built({ engine: { image: 'example.org/worker:2', device: 'CUDA' } }, { workerImageCuda: 'cuda', workerImagePullPolicy: 'Never' }).spec
+      ?.containers ?? [];
   expect(container?.image).toBe('example.org/worker:2');
   expect(container).not.toHaveProperty('imagePullPolicy');
 });
@@ -109,5 +88,60 @@ describe('a replica whose cache is on one node', () => {
       nodeAffinity: {},
       podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [wish, beside] },
     });
+  });
+});
+
+describe('a GPU that is asked for', () => {
+  const deviceTold = (spec: Partial<ModelDeploymentSpec>) => {
+    const args = built(spec).spec?.containers[0]?.args ?? [];
+    return args[args.indexOf('--device') + 1];
+  };
+  const gpu = (resource: string) => ({ resources: { gpu: { resource } } });
+
+  test.each<[string, string, Partial<ModelDeploymentSpec>]>([
+    ['CUDA', 'of NVIDIA', gpu('nvidia.com/gpu')],
+    ['Vulkan', 'of AMD', gpu('amd.com/gpu')],
+    ['Vulkan', 'of NVIDIA by the word of the user', { ...gpu('nvidia.com/gpu'), engine: { device: 'Vulkan' } }],
+    ['Auto', 'by nobody', {}],
+  ])('must be there: the device is %s for one %s', (device, _, spec) => expect(deviceTold(spec)).toBe(device));
+
+  test('is in limits and in equal requests, whatever else says', () => {
+    const resources = { gpu: { count: 2 }, requests: { 'nvidia.com/gpu': 1, cpu: 1 }, limits: { 'nvidia.com/gpu': 4 } };
+    expect(built({ resources }).spec?.containers[0]?.resources).toEqual({
+      requests: { cpu: '1', 'nvidia.com/gpu': '2' },
+      limits: { 'nvidia.com/gpu': '2' },
+    });
+  });
+});
+
+describe('a template', () => {
+  test('cannot change what makes the pod a replica', () => {
+    const metadata = { labels: { 'modelfleet.dev/model': 'other', team: 'a' }, annotations: { 'karpenter.sh/do-not-disrupt': 'false' } };
+    expect(built({ template: { metadata } }).metadata).toMatchObject({
+      name: 'qwen-abcde',
+      namespace: 'models',
+      labels: { 'modelfleet.dev/model': 'qwen', team: 'a' },
+      annotations: { 'karpenter.sh/do-not-disrupt': 'true' },
+      ownerReferences: [{ uid: 'uid-qwen' }],
+    });
+  });
+
+  test('leaves the worker the first container', () => {
+    const containers = [
+      { name: 'log', image: 'log' },
+      { name: 'worker', env: [] },
+      { name: 'a', image: 'a' },
+    ];
+    expect(built({ template: { spec: { containers } } }).spec?.containers.map(({ name }) => name)).toEqual(['worker', 'log', 'a']);
+  });
+
+  test('keeps the pull secrets of the operator beside its own', () => {
+    const spec = { imagePullSecrets: [{ name: 'team' }] };
+    const pod = built({ template: { spec } }, { workerImagePullSecrets: ['mirror'] });
+    expect(pod.spec?.imagePullSecrets).toEqual(expect.arrayContaining([{ name: 'team' }, { name: 'mirror' }]));
+  });
+
+  test('that cannot be used makes no pod', () => {
+    expect(() => built({ template: { spec: { restartPolicy: 'Never' } } })).toThrow('restartPolicy must stay Always');
   });
 });
