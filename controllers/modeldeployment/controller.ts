@@ -21,14 +21,19 @@ import {
 } from '../../src/kube/index.ts';
 import { AgentClient } from './agent-client.ts';
 import type { WorkerDefaults } from './builders/worker-image.ts';
+import { Duties, watchDuties } from './duties.ts';
 import { byController, controllerUid, type Sight } from './gather.ts';
+import { byLearnedModel, learnedModels } from './load-times.ts';
+import { byPublicName, namesakes, publicNames } from './names.ts';
+import { byNode, nodeOf, nodeTurned, replicaOwnersOn } from './nodes-of-replicas.ts';
 import { PendingWrites } from './pending-writes.ts';
+import { PodEvents } from './pod-events.ts';
 import { probeSource } from './probe-source.ts';
-import { type FetchStatus, StatusProber } from './prober.ts';
+import { type FetchStatus, type RequestDrain, StatusProber } from './prober.ts';
 import { type ReconcilerOptions, reconciler } from './reconcile.ts';
 import { modelDeployments } from './status-writer.ts';
 
-export type ModelDeploymentControllerOptions = ReconcilerOptions &
+export type ModelDeploymentControllerOptions = Omit<ReconcilerOptions, 'duties'> &
   WorkerDefaults & {
     readonly client: KubeClient;
     readonly cache: InformerCache;
@@ -36,6 +41,8 @@ export type ModelDeploymentControllerOptions = ReconcilerOptions &
     readonly namespace?: string | undefined;
     /** How to ask agents; over HTTP unless told. */
     readonly fetchStatus?: FetchStatus | undefined;
+    /** How to tell agents to drain; over HTTP unless told how to ask them. */
+    readonly requestDrain?: RequestDrain | undefined;
     readonly logger: Logger;
     readonly metrics?: ControllerMetrics | undefined;
     /** Deployments in work at a time; 8 unless told. */
@@ -51,31 +58,45 @@ const byNamespace = 'namespace';
 export function modelDeploymentController(options: ModelDeploymentControllerOptions): Controller {
   const { cache, clock, logger, metrics } = options;
   const scope = options.namespace === undefined ? {} : { namespace: options.namespace };
-  const deployments = cache.informer(modelDeployments, { ...scope, indexers: { [byNamespace]: namespaceOf } });
-  const replicas = cache.informer(pods, { ...scope, labelSelector: labels.model, indexers: { [byController]: controllerUid } });
+  const indexers = { [byNamespace]: namespaceOf, [byPublicName]: publicNames, [byLearnedModel]: learnedModels };
+  const deployments = cache.informer(modelDeployments, { ...scope, indexers });
+  const replicas = cache.informer(pods, {
+    ...scope,
+    labelSelector: labels.model,
+    indexers: { [byController]: controllerUid, [byNode]: nodeOf },
+  });
   const places = cache.informer(namespaces, options.namespace === undefined ? {} : { fieldSelector: `metadata.name=${options.namespace}` });
   const agents = options.fetchStatus ? undefined : new AgentClient();
   const fetchStatus = options.fetchStatus ?? agents?.fetchStatus;
   if (!fetchStatus) throw new TypeError('nothing to ask agents with');
-  const prober = new StatusProber({ fetchStatus, clock, logger });
+  const prober = new StatusProber({ fetchStatus, requestDrain: options.requestDrain ?? agents?.requestDrain, clock, logger });
+  const troubles = new PodEvents(cache, replicas, options.namespace);
+  const machines = cache.informer(nodes);
   const writes = new PendingWrites(clock);
+  const owed = watchDuties(cache, scope, replicas);
+  const duties = new Duties({ ...owed.sight, writes }, options);
   const sight: Sight = {
     deployments: deployments.store,
     pods: replicas.store,
-    nodes: cache.informer(nodes).store,
+    nodes: machines.store,
     namespaces: places.store,
     writes,
     probe: (uid) => prober.latest(uid),
+    podEvent: (uid) => troubles.latest(uid),
     defaults: options,
   };
   return new Controller({
     name: 'modeldeployment',
-    reconcile: reconciler(sight, options),
+    reconcile: reconciler(sight, { ...options, duties }),
     sources: [
       goneReplicas(replicas, writes), // first: it must know before the owner is looked at
       forType(deployments),
+      namesakes(deployments),
       owns(replicas, modelDeploymentResource),
       watches(places, ({ metadata }) => deployments.store.byIndex(byNamespace, metadata.name).map(keyOf), labelsChanged),
+      watches(machines, ({ metadata }) => replicaOwnersOn(replicas.store, metadata.name), nodeTurned),
+      troubles.source(),
+      ...owed.sources,
       probeSource(replicas, prober, () => {
         agents?.close().catch((error: unknown) => logger.warn({ err: error }, 'closing the connections to agents failed'));
       }),

@@ -34,7 +34,9 @@ async function createReplica({ deployment, template, revision }: Seen, onOneNode
   const key = keyOf(deployment);
   const name = writes.takeUncertain(key) ?? podName(deployment.metadata.name, random);
   try {
-    const pod = await client.create(pods, buildPod(deployment, template, { name, revision, onOneNode }), { signal });
+    const draft = buildPod(deployment, template, { name, revision, onOneNode });
+    // What the user's template misspells would be dropped in silence.
+    const pod = await client.create(pods, draft, { signal, fieldValidation: 'Strict' });
     writes.created(key, pod);
     onCreated(name);
   } catch (error) {

@@ -46,15 +46,15 @@ export class DrainFinalizer {
     return true;
   }
 
-  /** Lets a deployment go that is being deleted, once it is due. Answers in how many milliseconds it is, undefined when nothing is left to do. */
-  async release(seen: Seen, now: number, signal: AbortSignal): Promise<number | undefined> {
+  /** Lets a deployment go that is being deleted, once it is due. Answers in how many milliseconds it is; undefined when nothing keeps it here. */
+  async release(seen: Seen, now: number, signal: AbortSignal): Promise<number | 'released' | undefined> {
     const { deployment } = seen;
     if (!deployment.metadata.deletionTimestamp || !this.has(deployment)) return undefined;
     const dueMs = releaseDueMs(seen, now);
     if (dueMs > 0) return dueMs;
     await removeFinalizer(this.client, modelDeployments, deployment, drainFinalizer, { signal });
     this.written.set(keyOf(deployment), { uid: deployment.metadata.uid ?? '', has: false });
-    return undefined;
+    return 'released';
   }
 
   /** The deployment is gone. */

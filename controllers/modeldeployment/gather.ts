@@ -6,8 +6,10 @@ import { type PodTemplate, podTemplate } from './builders/pod.ts';
 import { revisionOf } from './builders/revision.ts';
 import type { WorkerDefaults } from './builders/worker-image.ts';
 import type { PendingWrites } from './pending-writes.ts';
+import type { PodEvent } from './pod-events.ts';
 import { enforcedLevel, type PodSecurityLevel } from './pod-security.ts';
-import { type Probe, type Replica, readReplica } from './replica.ts';
+import type { Probe } from './probe.ts';
+import { type Replica, readReplica } from './replica.ts';
 
 /** Name of the index of pods by the UID of the object that controls them. */
 export const byController = 'controller';
@@ -18,12 +20,13 @@ export function controllerUid(object: KubeObject): readonly string[] {
 
 /** Where a reconcile looks: caches only, never the server. */
 export type Sight = {
-  readonly deployments: Pick<Store<ModelDeployment>, 'get'>;
+  readonly deployments: Pick<Store<ModelDeployment>, 'get' | 'byIndex'>;
   readonly pods: Pick<Store<Pod>, 'byIndex'>;
   readonly nodes: Pick<Store<Node>, 'get'>;
   readonly namespaces: Pick<Store<Namespace>, 'get'>;
   readonly writes: PendingWrites;
   readonly probe: (uid: string) => Probe | undefined;
+  readonly podEvent: (uid: string) => PodEvent | undefined;
   readonly defaults: WorkerDefaults;
 };
 
@@ -39,10 +42,13 @@ export type Seen = {
   readonly revision: string | undefined;
   readonly replicas: readonly Replica[];
   readonly nodeClasses: ReadonlyMap<string, string>;
+  /** How long a replica may finish its requests before it ends. */
+  readonly drainTimeoutMs: number;
 };
 
-// Without a spec that can be read there is no timeout either: nothing is called stalled then.
+// Without a spec that can be read nothing is called stalled, and replicas drain for as long as in a spec that says nothing.
 const noTimeout = Number.POSITIVE_INFINITY;
+const defaultDrainTimeoutMs = 5 * 60_000;
 
 /** Collects what is known of the deployment with this key; undefined when it is gone. `now` is in milliseconds. */
 export function gather(key: string, sight: Sight, now: number): Seen | undefined {
@@ -54,7 +60,11 @@ export function gather(key: string, sight: Sight, now: number): Seen | undefined
   const spec = acceptance.accepted ? acceptance.spec : undefined;
   const noProgressTimeoutMs = spec ? parseDuration(spec.rollout.noProgressTimeout) : noTimeout;
   const pods = sight.writes.overlay(key, sight.pods.byIndex(byController, deployment.metadata.uid ?? ''));
-  const replicas = pods.map((pod) => readReplica(pod, sight.probe(pod.metadata.uid ?? ''), noProgressTimeoutMs, now));
+  const replicas = pods.map((pod) => {
+    const { uid = '' } = pod.metadata;
+    const node = sight.nodes.get(pod.spec?.nodeName ?? '');
+    return readReplica({ pod, probe: sight.probe(uid), node, event: sight.podEvent(uid), noProgressTimeoutMs, now });
+  });
   return {
     deployment,
     ending: (deployment.metadata.deletionTimestamp ?? namespace?.metadata.deletionTimestamp) !== undefined,
@@ -64,6 +74,7 @@ export function gather(key: string, sight: Sight, now: number): Seen | undefined
     revision: spec ? revisionOf(deployment, spec) : deployment.status?.revision,
     replicas,
     nodeClasses: nodeClassesOf(replicas, sight.nodes),
+    drainTimeoutMs: spec ? parseDuration(spec.rollout.drainTimeout) : defaultDrainTimeoutMs,
   };
 }
 

@@ -83,7 +83,7 @@ test('replaces a replica that was deleted', async () => {
   const world = new World({ replicas: 2 });
   await world.settle();
   const [first = ''] = world.names;
-  world.server.delete(first);
+  world.api.end(first);
   world.sync();
   await world.settle();
   expect(world.names).toHaveLength(2);
@@ -95,7 +95,7 @@ test('replaces nothing in a namespace that is being deleted', async () => {
   await world.settle();
   const [first = '', second = ''] = world.names;
   world.namespaceEnds = true;
-  world.server.delete(first);
+  world.api.end(first);
   world.sync();
   await world.settle();
   expect(world.names).toEqual([second]);
@@ -112,14 +112,17 @@ test('replaces evicted pods, more and more slowly while it happens again', async
     world.server.set(name, { ...pod, status: { phase: 'Failed', reason: 'Evicted', message: 'low on memory' } });
     world.sync();
     await world.settle();
-    expect(world.names).toEqual([]);
+    expect(world.names).toEqual([name]); // it can still be looked at
     const result = await world.reconcile();
     const ms = result.kind === 'requeueAfter' ? result.ms : 0;
     waits.push(ms);
     await world.clock.advance(ms);
+    await world.settle();
+    expect(world.names).toEqual([expect.not.stringMatching(name)]);
   }
-  expect(waits).toEqual([1_000, 2_000, 4_000, 8_000]);
-  expect(world.events).toContain('Warning ReplicaEnded');
+  expect(waits).toEqual([10_000, 20_000, 40_000, 80_000]);
+  expect(world.events.filter((event) => event === 'Warning ReplicaEnded')).toHaveLength(4);
+  expect(world.messages).toContainEqual(expect.stringMatching(/^Deleted pod qwen-\w+\. .*low on memory/));
 });
 
 test('rolls to a new revision one loaded replica after the other, and serves all the while', async () => {
@@ -162,7 +165,7 @@ test('keeps the replicas of a deployment that can no longer be run', async () =>
   expect(world.status).toMatchObject({ phase: 'Failed' });
 });
 
-test('bytes and speeds are told every five seconds, percents at once', async () => {
+test('bytes and speeds are told every five seconds, percents each second', async () => {
   const world = new World();
   await world.settle();
   const [name = ''] = world.names;
@@ -170,6 +173,7 @@ test('bytes and speeds are told every five seconds, percents at once', async () 
   if (!pod) throw new Error('there is no replica');
   world.server.set(name, { ...pod, status: { phase: 'Running', containerStatuses: [container({ running: {} })] } });
   world.sync();
+  await world.clock.advance(1_000);
   const tell = async (fields: Partial<AgentStatus>) => {
     world.probes.set(pod.metadata.uid ?? '', { status: agent(fields), progressedAt: world.clock.now() });
     const before = world.statusWrites.length;
@@ -180,6 +184,7 @@ test('bytes and speeds are told every five seconds, percents at once', async () 
   expect(await tell({ bytesDone: 51 })).toBe(0);
   await world.clock.advance(5_000);
   expect(await tell({ bytesDone: 52 })).toBe(1);
+  await world.clock.advance(1_000);
   expect(await tell({ bytesDone: 53, percent: 60 })).toBe(1);
   expect(world.status?.loading).toMatchObject({ phase: 'LoadingWeights', percent: 78, bytesDone: 53 });
 });

@@ -1,108 +1,160 @@
 import type { Clock, Random } from '../../src/core/clock.ts';
 import { describeError, Failure } from '../../src/core/failure.ts';
-import { done, type EventRecorder, type KubeClient, type Reconcile, requeueAfter } from '../../src/kube/index.ts';
-import { applyPlan, type PodWriter } from './apply.ts';
+import {
+  done,
+  type EventRecorder,
+  type KubeClient,
+  type Reconcile,
+  type ReconcileContext,
+  type Result,
+  requeueAfter,
+} from '../../src/kube/index.ts';
+import { type Applied, applyPlan, type ReplicaWriter } from './apply.ts';
+import { drainDueMs } from './drain.ts';
+import { DrainFinalizer } from './drain-finalizer.ts';
+import type { Duties } from './duties.ts';
 import { explained } from './explain.ts';
 import { gather, type Seen, type Sight } from './gather.ts';
-import { noPlan, type Plan, planReplicas, type Removal } from './plan.ts';
+import type { Plan } from './plan.ts';
+import { planFor } from './planning.ts';
 import { Refusals } from './refusals.ts';
 import { Replacements } from './replacements.ts';
-import { type Obstacle, statusOf } from './status.ts';
-import { StatusWriter } from './status-writer.ts';
+import { eventsOf } from './replica-events.ts';
+import { Reporter } from './report.ts';
+import type { Obstacle } from './status-observation.ts';
 
 export type ReconcilerOptions = {
-  readonly client: PodWriter & Pick<KubeClient, 'apply'>;
+  readonly client: ReplicaWriter & Pick<KubeClient, 'apply'>;
   /** Address of the gateway without `/v1`, shown in the status. */
   readonly gatewayUrl?: string | undefined;
   readonly events?: Pick<EventRecorder, 'event'> | undefined;
+  /** Who owns the pods, their history and their disruption budget; none of it is kept unless given. */
+  readonly duties?: Pick<Duties, 'claim' | 'keep' | 'forget'> | undefined;
   readonly random?: Random | undefined;
   readonly clock: Clock;
 };
 
-/** While a replica loads, time alone can change what is to be said of it: it may stall. */
+/** While a replica loads or ends, time alone can change what is to be said of it: it may stall, or be lost. */
 const recheckMs = 10_000;
 
-/** One reconcile: gather, plan, apply, report. Remembers only what it wrote, what was refused and how often replacements failed. */
+/** One reconcile after the other, of any deployment: gather, plan, apply, report. */
 export function reconciler(sight: Sight, options: ReconcilerOptions): Reconcile {
-  const { client, clock, events, gatewayUrl, random = Math.random } = options;
-  const statuses = new StatusWriter(client, clock);
-  const replacements = new Replacements(clock);
-  const refusals = new Refusals(clock);
-
-  return async (key, { signal, logger }) => {
-    const seen = gather(key, sight, clock.now());
-    if (!seen) {
-      sight.writes.forget(key);
-      statuses.forget(key);
-      replacements.forget(key);
-      refusals.forget(key);
-      return done();
-    }
-    const { deployment } = seen;
-    replacements.note(key, seen);
-    const wanted = planFor(seen, replacements.waitMs(key) > 0);
-    const situation = situationOf(seen);
-    if (wanted.create === 0) refusals.forget(key);
-    const held = refusals.current(key, situation) !== undefined && refusals.waitMs(key) > 0;
-    const plan = held ? { ...wanted, create: 0 } : wanted;
-    let failure: { readonly error: unknown } | undefined;
-    try {
-      await applyPlan(plan, seen, {
-        client,
-        writes: sight.writes,
-        random,
-        signal,
-        onCreated: (pod) => {
-          logger.info({ pod, revision: seen.revision }, 'replica created');
-          events?.event(deployment, 'Normal', 'ReplicaCreated', `Created pod ${pod}.`);
-        },
-        onRemoved: (removal) => {
-          logger.info({ pod: removal.replica.name, reason: removal.reason }, 'replica removed');
-          events?.event(deployment, removal.reason === 'Ended' ? 'Warning' : 'Normal', `Replica${removal.reason}`, removalMessage(removal));
-        },
-      });
-      if (plan.create > 0) refusals.forget(key);
-    } catch (error) {
-      if (!(error instanceof Failure)) {
-        failure = { error }; // told in the status before it is thrown to the queue, which tries again
-      } else if (refusals.note(key, situation, error)) {
-        const { reason, message } = explained(error.reason, error.message);
-        logger.warn({ reason, detail: error.message }, 'replicas are refused');
-        events?.event(deployment, 'Warning', reason, message);
-      }
-    }
-    const now = clock.now();
-    const { replicas } = gather(key, sight, now) ?? seen;
-    const status = statusOf({
-      ...seen,
-      replicas,
-      previous: statuses.latest(deployment),
-      gatewayUrl,
-      obstacle: obstacleOf(refusals.current(key, situation), failure),
-      now,
-    });
-    const statusDueMs = await statuses.write(deployment, status, signal);
-    if (failure) throw failure.error;
-    const loads = status.loading !== undefined;
-    const waits = [
-      statusDueMs,
-      sight.writes.expiresIn(key),
-      replacements.waitMs(key) || undefined,
-      refusals.waitMs(key) || undefined,
-      loads ? recheckMs : undefined,
-    ];
-    const soonest = Math.min(...waits.filter((ms) => ms !== undefined));
-    return Number.isFinite(soonest) ? requeueAfter(soonest) : done();
-  };
+  const one = new Reconciler(sight, options);
+  return (key, context) => one.reconcile(key, context);
 }
 
-function planFor(seen: Seen, holdCreation: boolean): Plan {
-  const { ending, acceptance, revision, replicas } = seen;
-  // While a deployment ends its replicas are collected with it; one that cannot be run keeps those that it has.
-  if (ending || !acceptance.accepted || revision === undefined) return noPlan;
-  const { rollout, suspend } = acceptance.spec;
-  const plan = planReplicas({ ...rollout, suspend, replicas: acceptance.spec.replicas, revision }, replicas);
-  return holdCreation ? { ...plan, create: 0 } : plan;
+/** What came of a plan. */
+type Outcome = {
+  /** What the server refuses, until somebody changes something. */
+  readonly refusal: Failure | undefined;
+  /** What went wrong with the replicas, and may go well the next time. */
+  readonly failure: Applied['failure'];
+  /** In how many milliseconds the duties want to look again. */
+  readonly dutiesDueMs?: number | undefined;
+  /** What went wrong with the duties: nothing that replicas wait for. */
+  readonly neglect?: Applied['failure'];
+};
+
+/**
+ * Remembers only what it wrote, what was refused and how often replacements failed: another process that takes over begins
+ * with what the cluster says.
+ */
+class Reconciler {
+  private readonly sight: Sight;
+  private readonly options: ReconcilerOptions;
+  private readonly reporter: Reporter;
+  private readonly replacements: Replacements;
+  private readonly refusals: Refusals;
+  private readonly finalizer: DrainFinalizer;
+
+  constructor(sight: Sight, options: ReconcilerOptions) {
+    this.sight = sight;
+    this.options = options;
+    this.reporter = new Reporter(sight, options);
+    this.replacements = new Replacements(options.clock);
+    this.refusals = new Refusals(options.clock);
+    this.finalizer = new DrainFinalizer(options.client);
+  }
+
+  async reconcile(key: string, context: ReconcileContext): Promise<Result> {
+    const seen = await this.gather(key, context);
+    if (!seen) return done();
+    const plan = this.plan(key, seen);
+    const outcome = await this.apply(key, plan, seen, context);
+    return this.report(key, plan, outcome, this.look(key) ?? seen, context);
+  }
+
+  /** What is there, once pods that are the deployment's by right are. */
+  private async gather(key: string, { logger, signal }: ReconcileContext): Promise<Seen | undefined> {
+    const { duties } = this.options;
+    const seen = this.look(key);
+    if (!seen) {
+      for (const memory of [this.sight.writes, this.reporter, this.replacements, this.refusals, this.finalizer, duties])
+        memory?.forget(key);
+      return undefined;
+    }
+    return (await duties?.claim(seen, logger, signal)) ? this.look(key) : seen;
+  }
+
+  private look(key: string): Seen | undefined {
+    return gather(key, this.sight, this.options.clock.now());
+  }
+
+  private plan(key: string, seen: Seen): Plan {
+    if (seen.revision !== undefined) this.replacements.note(key, seen.revision, seen.replicas);
+    const plan = planFor(seen, this.replacements.waitMs(key) > 0, this.options.clock.now());
+    if (plan.create === 0) this.refusals.forget(key);
+    return this.refusals.holds(key, situationOf(seen)) ? { ...plan, create: 0 } : plan;
+  }
+
+  private async apply(key: string, plan: Plan, seen: Seen, { logger, signal }: ReconcileContext): Promise<Outcome> {
+    const { client, clock, events, duties, random = Math.random } = this.options;
+    const { deployment, revision } = seen;
+    const situation = situationOf(seen);
+    const { writes } = this.sight;
+    const applied = await applyPlan(plan, seen, { client, writes, finalizer: this.finalizer, random, clock, signal });
+    for (const { type, reason, message } of eventsOf(applied)) {
+      logger.info({ reason, revision }, message);
+      events?.event(deployment, type, reason, message);
+    }
+    const error = applied.failure?.error;
+    if (error instanceof Failure) {
+      if (this.refusals.note(key, situation, error)) logger.warn({ reason: error.reason, detail: error.message }, 'replicas are refused');
+    } else if (plan.create > 0 && !applied.failure) this.refusals.forget(key);
+    const failure = error instanceof Failure ? undefined : applied.failure;
+    const refusal = this.refusals.current(key, situation);
+    try {
+      return { refusal, failure, dutiesDueMs: await duties?.keep(this.look(key) ?? seen, signal) };
+    } catch (neglect) {
+      return { refusal, failure, neglect: { error: neglect } };
+    }
+  }
+
+  private async report(key: string, { halted }: Plan, outcome: Outcome, seen: Seen, { signal }: ReconcileContext): Promise<Result> {
+    const now = this.options.clock.now();
+    const releaseDueMs = await this.finalizer.release(seen, now, signal);
+    if (releaseDueMs === 'released') return done();
+    const { status, dueMs } = await this.reporter.report(key, seen, { obstacle: obstacleOf(outcome), halted }, signal);
+    // Told in the status first; the queue tries again.
+    const failure = outcome.failure ?? outcome.neglect;
+    if (failure) throw failure.error;
+    const inMotion = status.loading !== undefined || seen.replicas.some(({ terminating, lost }) => terminating && !lost);
+    return soonest([
+      dueMs,
+      releaseDueMs,
+      outcome.dutiesDueMs,
+      this.sight.writes.expiresIn(key),
+      this.replacements.waitMs(key) || undefined,
+      this.refusals.waitMs(key) || undefined,
+      inMotion ? recheckMs : undefined,
+      ...seen.replicas.map((replica) => drainDueMs(replica, seen.drainTimeoutMs, now)),
+    ]);
+  }
+}
+
+function soonest(waits: readonly (number | undefined)[]): Result {
+  const ms = Math.min(...waits.filter((wait) => wait !== undefined));
+  return Number.isFinite(ms) ? requeueAfter(ms) : done();
 }
 
 /** All that a refusal may hang on and that we see: when it changes, it is worth another try at once. */
@@ -110,24 +162,7 @@ function situationOf({ deployment, revision, podSecurity }: Seen): string {
   return JSON.stringify([deployment.metadata.uid, deployment.metadata.generation, revision, podSecurity]);
 }
 
-function obstacleOf(refusal: Failure | undefined, failure: { readonly error: unknown } | undefined): Obstacle | undefined {
+function obstacleOf({ refusal, failure }: Outcome): Obstacle | undefined {
   if (refusal) return { ...explained(refusal.reason, refusal.message), refused: true };
   return failure && { reason: 'ReplicasNotApplied', message: describeError(failure.error), refused: false };
-}
-
-function removalMessage({ replica, reason }: Removal): string {
-  const why =
-    replica.message ??
-    {
-      Suspended: 'The deployment is suspended.',
-      ScaledIn: 'Fewer replicas are wanted.',
-      Replaced: 'A newer revision takes its place.',
-      Deleted: 'The deployment is deleted.',
-      Ended: 'Its pod has ended.',
-      Stalled: 'It no longer gets on.',
-      Lost: 'Its node is gone.',
-      Drained: 'It has nothing left to do.',
-      DrainTimeout: 'It was not done in time.',
-    }[reason];
-  return `Deleted pod ${replica.name}. ${why}`;
 }

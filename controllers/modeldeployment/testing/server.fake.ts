@@ -24,6 +24,8 @@ export class ServerFake {
   readonly statusWrites: NonNullable<ModelDeployment['status']>[] = [];
   /** Every write that was done, such as `create qwen-aaaaa`. */
   readonly log: string[] = [];
+  /** UIDs of pods that went, oldest first: what a watch tells. */
+  readonly gone: string[] = [];
   /** Deleted pods stay, terminating, until `end`. */
   graceful = false;
   onCreate: (object: Pod) => void = () => {};
@@ -44,6 +46,7 @@ export class ServerFake {
 
   /** The last container of a terminating pod has ended. */
   end(name: string): void {
+    this.gone.push(this.pods.get(name)?.metadata.uid ?? '');
     this.pods.delete(name);
   }
 
@@ -76,8 +79,10 @@ export class ServerFake {
   deletePod(name: string): void {
     const pod = this.pods.get(name);
     if (!pod) return;
-    if (!this.graceful) this.pods.delete(name);
-    else if (!pod.metadata.deletionTimestamp) this.put({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: this.timestamp() } });
+    const graceMs = 1000 * (pod.spec?.terminationGracePeriodSeconds ?? 0);
+    if (!this.graceful) this.end(name);
+    else if (!pod.metadata.deletionTimestamp)
+      this.put({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: this.timestamp(graceMs) } });
   }
 
   client() {
@@ -151,8 +156,8 @@ export class ServerFake {
     for (const name of [...this.pods.keys()]) this.deletePod(name);
   }
 
-  private timestamp(): string {
-    return new Date(this.clock.now()).toISOString();
+  private timestamp(inMs = 0): string {
+    return new Date(this.clock.now() + inMs).toISOString();
   }
 
   private nextVersion(): string {

@@ -6,8 +6,8 @@ import { silentLogger } from '../../../src/core/logger.ts';
 import type { Pod } from '../../../src/kube/index.ts';
 import type { WorkerDefaults } from '../builders/worker-image.ts';
 import { PendingWrites } from '../pending-writes.ts';
-import { type ReconcilerOptions, reconciler } from '../reconcile.ts';
 import type { Probe } from '../probe.ts';
+import { type ReconcilerOptions, reconciler } from '../reconcile.ts';
 import { agent, container, deployment, namespace, t0 } from './makers.fake.ts';
 import { ServerFake } from './server.fake.ts';
 
@@ -68,8 +68,7 @@ export class World {
 
   /** The cache catches up, the status included, and agents hear that they are to drain. */
   sync(): void {
-    for (const { metadata } of this.cached.values())
-      if (this.server.get(metadata.name)?.metadata.uid !== metadata.uid) this.writes.gone(key, metadata.uid ?? '');
+    for (const uid of this.api.gone.splice(0)) this.writes.gone(key, uid);
     this.cached.clear();
     for (const [name, pod] of this.server) {
       this.cached.set(name, pod);
