@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { modelDeployments } from '../../controllers/modeldeployment/status-writer.ts';
+import { isReplicaReady } from '../../src/api/replica.ts';
 import { labels } from '../../src/api/resources.ts';
+import { pods } from '../../src/kube/index.ts';
 import { Arrivals } from './operator/arrivals.ts';
 import { measureBaseline } from './operator/baseline.ts';
 import { type Calls, countCalls } from './operator/calls.ts';
@@ -79,6 +81,8 @@ async function measure() {
       ...resumed.result,
       calls,
     };
+  } catch (error) {
+    throw new Error(`the measurement failed; the end of the controller's log:\n${await controller.lastWords()}`, { cause: error });
   } finally {
     stop.abort();
     await controller.end('SIGTERM');
@@ -89,16 +93,23 @@ async function measure() {
 async function settle(testbed: Testbed, began: number): Promise<Calls> {
   for (const until = Date.now() + settleWithinMs; ; await sleep(2_000)) {
     const calls = await countCalls(testbed, began, Date.now());
-    if (Date.now() - calls.lastWriteAt >= quietMs) {
-      const { items } = await testbed.admin.list(modelDeployments, { namespace });
-      const ready = items.filter(({ status }) => status?.phase === 'Ready').length;
-      if (ready === options.deployments) return calls;
-      if (Date.now() > until)
-        throw new Error(`only ${ready} of ${options.deployments} deployments are Ready, and nothing is written any more`);
-    }
-    if (Date.now() > until)
-      throw new Error(`the controller writes still, ${settleWithinMs / 1_000} s after the last pod: ${JSON.stringify(calls.byKind)}`);
+    const quiet = Date.now() - calls.lastWriteAt >= quietMs;
+    if (quiet && (await unready(testbed)).length === 0) return calls;
+    if (Date.now() < until) continue;
+    const late = await unready(testbed);
+    const { items } = await testbed.admin.list(pods, { namespace });
+    const running = items.filter(({ status }) => status?.phase === 'Running').length;
+    throw new Error(
+      `${settleWithinMs / 1_000} s after the last pod the controller ${quiet ? 'writes nothing' : 'still writes'}, and ${late.length} deployments are not Ready, ` +
+        `such as ${JSON.stringify(late[0]?.status)}. ${items.length} pods are there, ${running} run, ${items.filter(isReplicaReady).length} are ready. ` +
+        `Its calls: ${JSON.stringify(calls.byKind)}`,
+    );
   }
+}
+
+async function unready({ admin }: Testbed) {
+  const { items } = await admin.list(modelDeployments, { namespace });
+  return items.filter(({ status }) => status?.phase !== 'Ready');
 }
 
 async function measureIdle(testbed: Testbed, controller: ControllerProcess) {

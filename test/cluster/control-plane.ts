@@ -11,8 +11,8 @@ import { waitUntil } from './wait.ts';
 
 /** What a measurement changes of a control plane. */
 export type ControlPlaneTuning = {
-  /** Requests a second that each of the controller manager's clients may make; Kubernetes' own limit unless given. */
-  readonly controllerManagerQps?: number;
+  /** More arguments of the controller manager. */
+  readonly controllerManagerArgs?: readonly string[];
 };
 
 export type ControlPlaneOptions = ControlPlaneTuning & {
@@ -58,7 +58,7 @@ export async function startControlPlane(processes: Processes, options: ControlPl
   await processes.start({
     name: 'controller-manager',
     program: await binary('kube-controller-manager', tell),
-    args: controllerManagerArgs(options),
+    args: argsOfControllerManager(options),
   });
   return access;
 }
@@ -121,7 +121,13 @@ function apiserverArgs({ folder, address, port, networks }: ControlPlaneOptions,
   ];
 }
 
-function controllerManagerArgs({ folder, networks, hpaSync, hpaDownscale, controllerManagerQps }: ControlPlaneOptions): readonly string[] {
+function argsOfControllerManager({
+  folder,
+  networks,
+  hpaSync,
+  hpaDownscale,
+  controllerManagerArgs: more = [],
+}: ControlPlaneOptions): readonly string[] {
   const pki = (name: string) => join(folder, 'pki', name);
   return [
     `--kubeconfig=${pki('controller-manager.kubeconfig')}`,
@@ -132,7 +138,7 @@ function controllerManagerArgs({ folder, networks, hpaSync, hpaDownscale, contro
     '--use-service-account-credentials',
     `--horizontal-pod-autoscaler-sync-period=${hpaSync}`,
     `--horizontal-pod-autoscaler-downscale-stabilization=${hpaDownscale}`,
-    ...(controllerManagerQps ? [`--kube-api-qps=${controllerManagerQps}`, `--kube-api-burst=${2 * controllerManagerQps}`] : []),
+    ...more,
     ...(networks ? ['--allocate-node-cidrs', `--cluster-cidr=${networks.pods}`, `--service-cluster-ip-range=${networks.services}`] : []),
   ];
 }

@@ -6,10 +6,9 @@ import { freePort } from '../../fakes/free-port.ts';
 import { cpuMicros } from '../processes.ts';
 import { home, type Testbed } from './testbed.ts';
 
-const main = join(import.meta.dirname, '../../../src/cli/main.ts');
 const readyWithinMs = 30_000;
 
-/** The controller as it runs in a cluster: a process of its own, with leader election. */
+/** The controller as its image runs it: bundled, in a process of its own, with leader election. */
 export class ControllerProcess {
   readonly pid: number;
   private readonly child: ChildProcess;
@@ -26,7 +25,7 @@ export class ControllerProcess {
   }
 
   /** Starts it; its log is kept in a file of the testbed, and with `profile` a CPU profile is written there when it ends. */
-  static async launch({ kubeconfig, folder }: Testbed, profile: string | undefined): Promise<ControllerProcess> {
+  static async launch({ kubeconfig, folder, program }: Testbed, profile: string | undefined): Promise<ControllerProcess> {
     const port = await freePort();
     const log = join(folder, 'controller.log');
     const file = await open(log, 'a');
@@ -36,7 +35,7 @@ export class ControllerProcess {
           ? []
           : ['--cpu-prof', `--cpu-prof-dir=${profile}`, '--heapsnapshot-signal=SIGUSR2', `--diagnostic-dir=${profile}`];
       const options = ['--leader-elect', '--leader-election-namespace', home, '--host', '127.0.0.1', '--port', String(port)];
-      const args = [...flags, main, 'controller', '--kubeconfig', kubeconfig, '--worker-image', 'fake', ...options];
+      const args = [...flags, program, 'controller', '--kubeconfig', kubeconfig, '--worker-image', 'fake', ...options];
       const child = spawn(process.execPath, args, { stdio: ['ignore', file.fd, file.fd] });
       return new ControllerProcess(child, port, log);
     } finally {
@@ -77,8 +76,13 @@ export class ControllerProcess {
     await this.ended;
   }
 
-  private async lastWords(): Promise<string> {
-    return (await readFile(this.log, 'utf8')).trimEnd().split('\n').slice(-15).join('\n');
+  /** The end of its log, creations of replicas left out. */
+  async lastWords(): Promise<string> {
+    const lines = (await readFile(this.log, 'utf8')).trimEnd().split('\n');
+    return lines
+      .filter((line) => !line.includes('"replica created"'))
+      .slice(-15)
+      .join('\n');
   }
 }
 
