@@ -1,6 +1,8 @@
 import { replicaEndpoint } from '../../src/api/replica.ts';
 import { modelDeploymentResource } from '../../src/api/resources.ts';
 import { type Informer, type Pod, refKey, type Source } from '../../src/kube/index.ts';
+import { drainingSince } from './draining.ts';
+import { hasEnded, workerOf } from './failures/signals.ts';
 import type { StatusProber, Target } from './prober.ts';
 
 /** Lets a controller hear of its agents: every replica with an address is asked while the source runs. */
@@ -36,9 +38,9 @@ function targetOf(pod: Pod): Target | undefined {
   const { uid, namespace, ownerReferences } = pod.metadata;
   const owner = ownerReferences?.find(({ controller, kind }) => controller && kind === modelDeploymentResource.kind);
   const endpoint = replicaEndpoint(pod);
-  const container = pod.status?.containerStatuses?.[0];
-  const ended = pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
-  if (!uid || !owner || !endpoint || !container || ended) return undefined;
+  const worker = workerOf(pod);
+  if (!uid || !owner || !endpoint || !worker || hasEnded(pod)) return undefined;
   const { host, managementPort } = endpoint;
-  return { uid, owner: refKey({ namespace, name: owner.name }), host, managementPort, restarts: container.restartCount };
+  const { restartCount: restarts } = worker;
+  return { uid, owner: refKey({ namespace, name: owner.name }), host, managementPort, restarts, drainingSince: drainingSince(pod) };
 }

@@ -1,8 +1,11 @@
-import { type AgentStatus, agentStatus } from '../../src/core/agent-contract.ts';
+import type { AgentStatus } from '../../src/core/agent-contract.ts';
 import type { Clock } from '../../src/core/clock.ts';
+import { describeError } from '../../src/core/failure.ts';
 import { type Logger, silentLogger } from '../../src/core/logger.ts';
+import { readAnswer } from './agent-answer.ts';
 import { Lanes } from './lanes.ts';
-import type { Probe } from './replica.ts';
+import type { Probe } from './probe.ts';
+import { markProgress, type ProgressMark } from './progress-mark.ts';
 
 /** Where an agent answers, and whom its answers concern. */
 export type Target = {
@@ -13,13 +16,22 @@ export type Target = {
   readonly managementPort: number;
   /** Changes when the container starts anew: what the old one told is then over. */
   readonly restarts: number;
+  /** When the replica was marked to drain, milliseconds since the epoch; absent while it is not. */
+  readonly drainingSince?: number | undefined;
 };
 
+type Address = Pick<Target, 'host' | 'managementPort'>;
+
 /** Asks an agent for its status. Throws when it does not answer in time; the answer is not trusted to have the right shape. */
-export type FetchStatus = (target: Pick<Target, 'host' | 'managementPort'>, signal: AbortSignal) => Promise<unknown>;
+export type FetchStatus = (target: Address, signal: AbortSignal) => Promise<unknown>;
+
+/** Tells an agent to refuse new requests and to finish the old ones. Throws when it does not say that it has heard. */
+export type RequestDrain = (target: Address, signal: AbortSignal) => Promise<void>;
 
 export type ProberOptions = {
   readonly fetchStatus: FetchStatus;
+  /** Nobody tells the agents when it is left out: then they drain when they are ended. */
+  readonly requestDrain?: RequestDrain | undefined;
   readonly clock: Clock;
   readonly logger?: Logger | undefined;
 };
@@ -27,13 +39,25 @@ export type ProberOptions = {
 const loadingIntervalMs = 1_000;
 const readyIntervalMs = 10_000;
 const timeoutMs = 2_000;
+/** Gateways hear of a mark through their watch: what they sent before that is still taken. */
+const drainDelayMs = 1_000;
 /** 64 requests in flight, of which agents that do not answer may hold a quarter: so they never block the others. */
 const answeringLanes = 48;
 const silentLanes = 16;
 
-type Entry = { target: Target; probe: Probe; failures: number; pause: AbortController; readonly stop: AbortController };
+type Entry = {
+  target: Target;
+  probe: Probe;
+  mark: ProgressMark | undefined;
+  failures: number;
+  pause: AbortController;
+  readonly stop: AbortController;
+};
 
-/** Asks every agent in turn, each second while it loads and each ten seconds after, and tells which deployments have news. */
+/**
+ * Asks every agent in turn, each second while it loads or drains and each ten seconds else, and tells which deployments have news.
+ * Agents of replicas that are marked to drain are told so.
+ */
 export class StatusProber {
   private readonly options: ProberOptions;
   private readonly logger: Logger;
@@ -56,17 +80,25 @@ export class StatusProber {
   track(target: Target): void {
     const existing = this.entries.get(target.uid);
     if (!existing) {
-      const entry: Entry = { target, probe: {}, failures: 0, pause: new AbortController(), stop: new AbortController() };
+      const controllers = { pause: new AbortController(), stop: new AbortController() };
+      const entry: Entry = { target, probe: { askedSince: this.options.clock.now() }, mark: undefined, failures: 0, ...controllers };
       this.entries.set(target.uid, entry);
       this.launch(entry);
       return;
     }
-    const { restarts, host, managementPort } = existing.target;
+    const before = existing.target;
     existing.target = target;
-    if (restarts === target.restarts && host === target.host && managementPort === target.managementPort) return;
-    if (restarts !== target.restarts) existing.probe = withoutStatus(existing.probe);
+    if ((['restarts', 'host', 'managementPort', 'drainingSince'] as const).every((field) => before[field] === target[field])) return;
+    if (before.restarts !== target.restarts) this.beginAnew(existing);
     existing.failures = 0;
     existing.pause.abort(); // the new one is asked at once
+  }
+
+  /** Of the container before only its last words count. */
+  private beginAnew(entry: Entry): void {
+    const { lastFailure } = entry.probe;
+    entry.probe = { askedSince: this.options.clock.now(), ...(lastFailure && { lastFailure }) };
+    entry.mark = undefined;
   }
 
   untrack(uid: string): void {
@@ -108,23 +140,24 @@ export class StatusProber {
 
   private async ask(entry: Entry, onNews: (owner: string) => void, signal: AbortSignal): Promise<void> {
     const { target } = entry;
+    const { fetchStatus, clock } = this.options;
     const ended = new AbortController();
-    const timeout = this.options.clock.sleep(timeoutMs, ended.signal).then(
+    const timeout = clock.sleep(timeoutMs, ended.signal).then(
       () => ended.abort(new DOMException(`no answer within ${timeoutMs} ms`, 'TimeoutError')),
       () => {}, // answered in time
     );
     try {
-      const answer = await untilAborted(
-        this.options.fetchStatus(target, AbortSignal.any([signal, ended.signal])),
-        AbortSignal.any([signal, ended.signal]),
-      );
-      const status = agentStatus.parse(answer);
+      const inTime = AbortSignal.any([signal, ended.signal]);
+      await this.tellToDrain(entry, inTime);
+      const answer = await untilAborted(fetchStatus(target, inTime), inTime);
+      const status = readAnswer(answer, clock.now());
       entry.failures = 0;
       // The container may have started anew while we asked: then this is the old one's answer.
       if (entry.target.restarts === target.restarts && this.learn(entry, status)) onNews(target.owner);
     } catch (error) {
       if (signal.aborted) return;
       entry.failures += 1;
+      if (entry.target.restarts === target.restarts) entry.probe = { ...entry.probe, problem: describeError(error) };
       this.logger.debug({ err: error, replica: target, failures: entry.failures }, 'an agent did not answer');
     } finally {
       ended.abort();
@@ -132,28 +165,55 @@ export class StatusProber {
     }
   }
 
+  /** Until its status says that it drains: an agent may have started anew, or not have heard. */
+  private async tellToDrain({ target, probe }: Entry, signal: AbortSignal): Promise<void> {
+    const { requestDrain, clock } = this.options;
+    const { drainingSince } = target;
+    if (!requestDrain || drainingSince === undefined || probe.status?.draining === true) return;
+    if (clock.now() < drainingSince + drainDelayMs) return;
+    try {
+      await untilAborted(requestDrain(target, signal), signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.logger.warn({ err: error, replica: target }, 'an agent was not told to drain');
+    }
+  }
+
+  /** Whether the answer says something new. */
   private learn(entry: Entry, status: AgentStatus): boolean {
-    const before = entry.probe.status;
-    const progressed =
-      !before || before.phase !== status.phase || before.percent !== status.percent || before.bytesDone !== status.bytesDone;
-    const progressedAt = progressed ? this.options.clock.now() : entry.probe.progressedAt;
-    const lastFailure = status.reason === null ? entry.probe.lastFailure : { reason: status.reason, message: status.message ?? '' };
-    entry.probe = { status, ...(progressedAt !== undefined && { progressedAt }), ...(lastFailure && { lastFailure }) };
-    return (
-      progressed ||
-      (['etaSeconds', 'bytesTotal', 'reason', 'message', 'waiting', 'draining'] as const).some((field) => before[field] !== status[field])
-    );
+    const now = this.options.clock.now();
+    const { probe } = entry;
+    const before = probe.status;
+    const { mark, progressed } = markProgress(entry.mark, status);
+    entry.mark = mark;
+    entry.probe = {
+      status,
+      answeredAt: now,
+      askedSince: probe.askedSince ?? now,
+      progressedAt: progressed ? now : (probe.progressedAt ?? now),
+      phaseSince: before?.phase === status.phase ? (probe.phaseSince ?? now) : now,
+      ...(mark && mark.wentBack > 0 && { wentBack: mark.wentBack }),
+      ...lastFailure(status, probe),
+    };
+    const watched = entry.target.drainingSince === undefined ? newsFields : drainNewsFields;
+    return !before || watched.some((field) => before[field] !== status[field]);
   }
 }
 
-/** An agent that fails to answer is asked less and less often: it may be gone, or its host too busy. */
-function intervalOf({ probe, failures }: Entry): number {
-  const interval = probe.status?.phase === 'Ready' ? readyIntervalMs : loadingIntervalMs;
-  return failures < 3 ? interval : Math.min(readyIntervalMs, interval * 2 ** (failures - 2));
+const newsFields = ['phase', 'percent', 'bytesDone', 'bytesTotal', 'etaSeconds', 'reason', 'message', 'waiting', 'draining'] as const;
+/** A replica that drains goes as soon as it has nothing left. */
+const drainNewsFields = [...newsFields, 'inFlight'] as const;
+
+function lastFailure({ reason, message }: AgentStatus, before: Probe): Pick<Probe, 'lastFailure'> {
+  if (reason !== null) return { lastFailure: { reason, message: message ?? '' } };
+  return before.lastFailure ? { lastFailure: before.lastFailure } : {};
 }
 
-function withoutStatus({ lastFailure }: Probe): Probe {
-  return lastFailure ? { lastFailure } : {};
+/** An agent that fails to answer is asked less and less often: it may be gone, or its host too busy. */
+function intervalOf({ target, probe, failures }: Entry): number {
+  const idles = probe.status?.phase === 'Ready' && target.drainingSince === undefined;
+  const interval = idles ? readyIntervalMs : loadingIntervalMs;
+  return failures < 3 ? interval : Math.min(readyIntervalMs, interval * 2 ** (failures - 2));
 }
 
 /** A fetch that ignores its signal must not hold its lane. */

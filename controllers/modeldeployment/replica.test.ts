@@ -1,112 +1,124 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { phaseLadder } from '../../src/core/phases.ts';
-import type { Pod } from '../../src/kube/index.ts';
-import { overallPercent } from './progress.ts';
-import { type Probe, readReplica } from './replica.ts';
+import { ended, node, signals, unscheduled, waiting } from './failures/signals.fake.ts';
+import type { Signals } from './failures/signals.ts';
+import { readReplica } from './replica.ts';
 import { agent, container, pod, readyPod, t0 } from './testing/makers.fake.ts';
 
-const read = (from: Pod, probe?: Probe, now = t0) => readReplica(from, probe, 300_000, now);
-const waitingFor = (reason: string, message?: string, fields = {}) =>
-  pod('qwen-aaaaa', {
-    status: { phase: 'Pending', containerStatuses: [container({ waiting: { reason, ...(message && { message }) } }, fields)] },
-  });
+const read = (fields: Partial<Signals>) => readReplica(signals(fields));
+const at = (ms: number) => new Date(ms).toISOString();
+const minute = 60_000;
 
 describe('before the agent answers', () => {
-  test('a pod without a node is Pending, and says why it is not scheduled', () => {
-    const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes are available.' }];
-    expect(read(pod('p', { spec: { nodeName: '' }, status: { phase: 'Pending', conditions } }))).toMatchObject({
+  test('a pod without a node is Pending, and says why it is not scheduled', () =>
+    expect(read({ pod: unscheduled('0/3 nodes are available.') })).toMatchObject({
       phase: 'Pending',
       percent: 0,
       reason: 'Unschedulable',
       message: expect.stringContaining('0/3 nodes are available. No node has room'),
+    }));
+
+  test('a pod that waits for a node is never Stalled, and says after a while how long', () => {
+    const waits = unscheduled('0/3 nodes are available.');
+    const since = { ...waits.status?.conditions?.[0], type: 'PodScheduled', status: 'False', lastTransitionTime: at(t0) };
+    const replica = (now: number) => read({ pod: { ...waits, status: { conditions: [since] } }, now });
+    expect(replica(t0 + 5 * minute - 1).message).not.toContain('waited');
+    expect(replica(t0 + 5 * minute)).toMatchObject({
+      phase: 'Pending',
+      message: expect.stringContaining('It has waited for more than 5m. '),
     });
+    expect(replica(t0 + 25 * minute).message).toContain('more than 20m');
   });
 
   test('a pod with a node is Scheduled', () =>
-    expect(read(waitingFor('ContainerCreating'))).toMatchObject({ phase: 'Scheduled', reason: undefined }));
+    expect(read({ pod: waiting('ContainerCreating') })).toMatchObject({ phase: 'Scheduled', reason: undefined, running: false }));
 
-  test('an image that cannot be pulled is ImagePullFailed', () => {
-    expect(read(waitingFor('ImagePullBackOff', 'manifest unknown'))).toMatchObject({
+  test('an image that cannot be pulled stays in PullingImage', () =>
+    expect(read({ pod: waiting('ImagePullBackOff', 'manifest unknown') })).toMatchObject({
       phase: 'PullingImage',
       reason: 'ImagePullFailed',
-      message: 'manifest unknown. Check the image name and the pull secret.',
-    });
-  });
+    }));
 
-  test.each([
-    ['CreateContainerConfigError', 'secret "hf" not found', 'ReferenceNotFound'],
-    ['CreateContainerConfigError', 'configmap "env" not found', 'ReferenceNotFound'],
-    ['CreateContainerConfigError', "couldn't find key TOKEN in Secret models/hf", 'ReferenceNotFound'],
-    ['CreateContainerConfigError', 'container has runAsNonRoot and image will run as root', 'CreateContainerConfigError'],
-    ['RunContainerError', 'exec: "worker": executable file not found in $PATH', 'RunContainerError'],
-  ])('%s (%s) is %s', (kubelet, message, reason) => {
-    expect(read(waitingFor(kubelet, message))).toMatchObject({ phase: 'Scheduled', reason, message: expect.stringContaining(message) });
-  });
+  test('a container that cannot be started stays in Scheduled', () =>
+    expect(read({ pod: waiting('CreateContainerConfigError', 'secret "hf" not found') })).toMatchObject({
+      phase: 'Scheduled',
+      reason: 'ReferenceNotFound',
+    }));
 
-  test.each([
-    ['persistentvolumeclaim "models" not found', 'VolumeUnavailable'],
-    ['0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found', 'VolumeUnavailable'],
-    ["0/3 nodes are available: 3 node(s) didn't find available persistent volumes to bind.", 'VolumeUnavailable'],
-    ['0/3 nodes are available: 1 node(s) had volume node affinity conflict, 2 Insufficient nvidia.com/gpu.', 'Unschedulable'],
-    ['0/1 nodes are available: 1 Insufficient nvidia.com/gpu.', 'Unschedulable'],
-  ])('not scheduled because of %s is %s', (message, reason) => {
-    const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }];
-    const unscheduled = pod('p', { spec: { nodeName: '' }, status: { phase: 'Pending', conditions } });
-    expect(read(unscheduled)).toMatchObject({ phase: 'Pending', reason, message: expect.stringContaining(message) });
-  });
-
-  describe('on a node', () => {
+  test('its node first sets up volumes and network, then pulls the image; neither is ever Stalled', () => {
     const preparing = (ready: 'True' | 'False') =>
       pod('p', {
         status: {
           phase: 'Pending',
-          conditions: [
-            { type: 'PodScheduled', status: 'True', lastTransitionTime: new Date(t0).toISOString() },
-            { type: 'PodReadyToStartContainers', status: ready, lastTransitionTime: new Date(t0).toISOString() },
-          ],
+          conditions: ['PodScheduled', 'PodReadyToStartContainers'].map((type) => ({
+            ...{ type, status: type === 'PodScheduled' ? 'True' : ready, lastTransitionTime: at(t0) },
+          })),
           containerStatuses: [container({ waiting: { reason: 'ContainerCreating' } })],
         },
       });
-
-    test('it is Scheduled until volumes and network are there, then it pulls its image', () => {
-      expect(read(preparing('False'))).toMatchObject({ phase: 'Scheduled' });
-      expect(read(preparing('True'), undefined, t0 + 3_600_000)).toMatchObject({ phase: 'PullingImage', reason: undefined });
-    });
-
-    test('it is Stalled when they are not there after noProgressTimeout', () => {
-      expect(read(preparing('False'), undefined, t0 + 299_999).phase).toBe('Scheduled');
-      expect(read(preparing('False'), undefined, t0 + 300_000)).toMatchObject({
-        phase: 'Stalled',
-        reason: 'NoProgress',
-        message: expect.stringContaining('for 5m: the events of the pod say why (kubectl describe pod p -n models)'),
-      });
+    expect(read({ pod: preparing('False') })).toMatchObject({ phase: 'Scheduled', reason: undefined });
+    expect(read({ pod: preparing('False'), now: t0 + 5 * minute })).toMatchObject({ phase: 'Scheduled', reason: 'NoProgress' });
+    expect(read({ pod: preparing('True') })).toMatchObject({ phase: 'PullingImage', reason: undefined, message: undefined });
+    expect(read({ pod: preparing('True'), now: t0 + 5 * minute })).toMatchObject({
+      phase: 'PullingImage',
+      reason: undefined,
+      message: 'Node node-1 has been pulling the image for more than 5m.',
     });
   });
 
-  test('a container that runs is about to fetch', () => expect(read(pod())).toMatchObject({ phase: 'Fetching', percent: 5 }));
+  test('a container that runs is about to fetch', () => expect(read({})).toMatchObject({ phase: 'Fetching', percent: 5, running: true }));
+
+  test('an agent that never answers is Stalled, also one whose container was started long ago', () => {
+    const probe = { askedSince: t0, problem: 'no answer within 2000 ms' };
+    expect(read({ probe, now: t0 + 5 * minute - 1 })).toMatchObject({ phase: 'Fetching', reason: undefined });
+    expect(read({ probe, now: t0 + 5 * minute })).toMatchObject({ phase: 'Stalled', reason: 'AgentUnreachable', running: true });
+  });
+
+  test('the worker counts, not what stands beside it', () => {
+    const containerStatuses = [container({ waiting: { reason: 'ContainerCreating' } }, { name: 'proxy' }), container({ running: {} })];
+    expect(read({ pod: pod('p', { status: { containerStatuses } }), probe: { status: agent() } }).phase).toBe('LoadingWeights');
+  });
 });
 
 describe('when the agent answers', () => {
   test('its phase and percent count', () =>
-    expect(read(pod(), { status: agent() })).toMatchObject({ phase: 'LoadingWeights', percent: 75 }));
+    expect(read({ probe: { status: agent() } })).toMatchObject({ phase: 'LoadingWeights', percent: 75, agent: { percent: 50 } }));
+
+  test('an agent that has not begun is about to fetch: its container runs', () =>
+    expect(read({ probe: { status: agent({ phase: 'Pending', percent: 0 }) } })).toMatchObject({ phase: 'Fetching', percent: 5 }));
+
+  test('what it does beside the numbers is told', () =>
+    expect(read({ probe: { status: agent({ message: 'Waits for another replica.' }) } })).toMatchObject({
+      reason: undefined,
+      message: 'Waits for another replica.',
+    }));
+
+  const loaded = { status: agent({ phase: 'Ready', percent: 100 }), progressedAt: t0, answeredAt: t0 };
 
   test('a loaded model is Ready once the kubelet finds it so', () => {
-    expect(read(pod(), { status: agent({ phase: 'Ready', percent: 100 }) })).toMatchObject({
-      phase: 'WarmingUp',
-      percent: 99,
-      ready: false,
+    expect(read({ probe: loaded })).toMatchObject({ phase: 'WarmingUp', percent: 99, ready: false });
+    expect(read({ pod: readyPod(), probe: loaded })).toMatchObject({ phase: 'Ready', percent: 100, ready: true });
+  });
+
+  test('an agent that says Ready while the kubelet never finds it so is Stalled', () => {
+    const unready = pod('p', {
+      status: {
+        podIP: '10.0.0.1',
+        conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: at(t0 + minute) }],
+        containerStatuses: [container({ running: {} })],
+      },
     });
-    expect(read(readyPod(), { status: agent({ phase: 'Ready', percent: 100 }) })).toMatchObject({
-      phase: 'Ready',
-      percent: 100,
-      ready: true,
+    const probe = { ...loaded, answeredAt: t0 + 6 * minute };
+    expect(read({ pod: unready, probe, now: t0 + 6 * minute - 1 }).phase).toBe('WarmingUp');
+    expect(read({ pod: unready, probe, now: t0 + 6 * minute })).toMatchObject({
+      phase: 'Stalled',
+      reason: 'NoProgress',
+      message: expect.stringContaining('the kubelet has not found the pod ready for more than 5m'),
     });
   });
 
   test('a failure carries its reason, its last words and the remedy', () => {
     const status = agent({ phase: 'Failed', reason: 'ChecksumMismatch', message: 'model.gguf is b17…, not 0ab….' });
-    expect(read(pod(), { status })).toMatchObject({
+    expect(read({ probe: { status } })).toMatchObject({
       phase: 'Failed',
       reason: 'ChecksumMismatch',
       message: expect.stringMatching(/^model\.gguf is b17…, not 0ab…\. The bytes differ/),
@@ -114,76 +126,101 @@ describe('when the agent answers', () => {
   });
 
   test('no progress for noProgressTimeout is Stalled, whatever the total time', () => {
-    const probe = { status: agent(), progressedAt: t0 };
-    expect(read(pod(), probe, t0 + 299_999).phase).toBe('LoadingWeights');
-    expect(read(pod(), probe, t0 + 300_000)).toMatchObject({
+    const probe = { status: agent(), progressedAt: t0 + 60 * minute, answeredAt: t0 + 65 * minute };
+    expect(read({ probe, now: t0 + 65 * minute - 1 }).phase).toBe('LoadingWeights');
+    expect(read({ probe, now: t0 + 65 * minute })).toMatchObject({ phase: 'Stalled', percent: 75, reason: 'NoProgress' });
+  });
+
+  test('an agent that falls silent in the middle of a load is Stalled, with why it cannot be asked', () => {
+    const probe = { status: agent(), progressedAt: t0, answeredAt: t0, problem: 'its answer is no JSON' };
+    expect(read({ probe, now: t0 + 5 * minute })).toMatchObject({
       phase: 'Stalled',
-      percent: 75,
-      reason: 'NoProgress',
-      message: expect.stringContaining('5m'),
+      reason: 'AgentUnreachable',
+      message: expect.stringContaining('has not answered for more than 5m: its answer is no JSON.'),
     });
+  });
+
+  test('one that drains though nobody asked it to is Stalled after the same time', () => {
+    const probe = { status: agent({ phase: 'Draining', draining: true }), progressedAt: 0, phaseSince: t0, answeredAt: t0 + 5 * minute };
+    expect(read({ probe }).phase).toBe('Draining');
+    expect(read({ probe, now: t0 + 5 * minute })).toMatchObject({ phase: 'Stalled', reason: 'NoProgress' });
+  });
+
+  test('an agent that has failed is no stall: it said why', () => {
+    const status = agent({ phase: 'Failed', reason: 'SourceNotFound' });
+    expect(read({ probe: { status, progressedAt: t0, answeredAt: t0 + 9 * minute }, now: t0 + 9 * minute })).toMatchObject({
+      phase: 'Failed',
+      reason: 'SourceNotFound',
+    });
+  });
+
+  test('what the kubelet finds ready is Ready, though its agent does not answer us', () => {
+    const probe = { status: agent(), progressedAt: t0, answeredAt: t0, problem: 'connect ETIMEDOUT' };
+    expect(read({ pod: readyPod(), probe, now: t0 + 9 * minute })).toMatchObject({ phase: 'Ready', percent: 100, reason: undefined });
   });
 });
 
 describe('after it died', () => {
-  const terminated = { exitCode: 1 };
-
-  test("a crash loop shows the agent's last words", () => {
-    const crashed = waitingFor('CrashLoopBackOff', 'back-off 20s', { restartCount: 3, lastState: { terminated } });
+  test("a crash loop is Failed with the agent's last words", () => {
     const lastFailure = { reason: 'SourceNotFound', message: 'No such repository.' };
-    expect(read(crashed, { lastFailure })).toMatchObject({
+    expect(read({ pod: waiting('CrashLoopBackOff', 'back-off 20s', { exitCode: 1 }), probe: { lastFailure } })).toMatchObject({
       phase: 'Failed',
       restarts: 3,
+      running: false,
       reason: 'SourceNotFound',
-      message: expect.stringContaining('exit code 1. No such repository. Nothing is at spec.model.source'),
+      message:
+        'The worker ended with exit code 1 on node node-1. No such repository. Nothing is at spec.model.source: check the path, the repository and the revision.',
     });
   });
 
-  test("without them the container's log tail is shown", () => {
-    const crashed = waitingFor('CrashLoopBackOff', 'back-off', {
-      lastState: { terminated: { ...terminated, message: 'Segmentation fault\n' } },
-    });
-    expect(read(crashed)).toMatchObject({ reason: 'EngineCrashed', message: expect.stringContaining('Segmentation fault') });
-  });
-
-  test('killed for memory is HostOutOfMemory', () => {
-    const killed = pod('p', { status: { containerStatuses: [container({ terminated: { exitCode: 137, reason: 'OOMKilled' } })] } });
-    expect(read(killed)).toMatchObject({ phase: 'Failed', reason: 'HostOutOfMemory' });
-  });
-
-  test.each([
-    ['drained', { exitCode: 0, reason: 'Completed' }],
-    ['went with its kubelet', { exitCode: 137, reason: 'ContainerStatusUnknown' }],
-  ])('a worker that %s is started again: nothing failed', (_, ended) => {
-    const restarting = pod('p', { status: { containerStatuses: [container({ terminated: ended })] } });
-    expect(read(restarting)).toMatchObject({ phase: 'Scheduled', reason: undefined });
+  test('a worker that drained is started again: nothing failed', () => {
+    const restarting = pod('p', { status: { containerStatuses: [container({ terminated: { exitCode: 0, reason: 'Completed' } })] } });
+    expect(read({ pod: restarting })).toMatchObject({ phase: 'Scheduled', reason: undefined });
   });
 
   test('an old answer of the agent counts no more', () => {
-    expect(read(waitingFor('CrashLoopBackOff', '', { lastState: { terminated } }), { status: agent() })).toMatchObject({
-      phase: 'Failed',
-      agent: undefined,
+    const probe = { status: agent() };
+    expect(read({ pod: waiting('CrashLoopBackOff', '', { exitCode: 1 }), probe })).toMatchObject({ phase: 'Failed', agent: undefined });
+  });
+
+  test('an evicted pod has ended for good and says so', () => {
+    expect(read({ pod: ended('Evicted', 'The node was low on resource: pids.') })).toMatchObject({
+      ...{ finished: true, phase: 'Failed', reason: 'Evicted', ready: false },
     });
   });
 });
 
-test('an evicted pod has ended for good and says so', () => {
-  const evicted = pod('p', { status: { phase: 'Failed', reason: 'Evicted', message: 'The node was low on memory.' } });
-  expect(read(evicted)).toMatchObject({ finished: true, phase: 'Failed', reason: 'Evicted', message: 'The node was low on memory.' });
-});
+describe('on its way out', () => {
+  const going = (deletionTimestamp: string, spec = {}) => pod('p', { metadata: { deletionTimestamp }, spec });
 
-test('a pod that is being deleted drains', () => {
-  const going = pod('p', { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } });
-  expect(read(going, { status: agent({ phase: 'Ready' }) })).toMatchObject({ phase: 'Draining', leaving: true, ready: false });
-});
+  test('a pod that is being deleted drains', () =>
+    expect(read({ pod: going(at(t0 + minute)), probe: { status: agent({ phase: 'Ready', inFlight: 2 }) } })).toMatchObject({
+      ...{ phase: 'Draining', leaving: true, terminating: true, lost: false, ready: false, inFlight: 2, drainingSince: undefined },
+    }));
 
-test('progress never goes back along the ladder', () => {
-  fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(phaseLadder.length - 1), fc.nat(100)), { minLength: 2 }), (steps) => {
-      const sorted = steps.toSorted(([a, x], [b, y]) => a - b || x - y);
-      const percents = sorted.map(([index, percent]) => overallPercent(phaseLadder[index] ?? 'Pending', percent));
-      expect(percents).toEqual(percents.toSorted((a, b) => a - b));
-      expect(percents.every((percent, index) => (percent === 100) === (sorted[index]?.[0] === phaseLadder.length - 1))).toBe(true);
-    }),
-  );
+  test('a marked one tells since when', () => {
+    const annotations = { 'modelfleet.dev/draining': 'true', 'modelfleet.dev/drainingSince': at(t0 - minute) };
+    expect(read({ pod: pod('p', { metadata: { annotations } }) })).toMatchObject({
+      phase: 'Draining',
+      leaving: true,
+      drainingSince: t0 - minute,
+    });
+  });
+
+  test('it is lost a minute after the end of its grace', () => {
+    expect(read({ pod: going(at(t0 - minute)) }).lost).toBe(false);
+    expect(read({ pod: going(at(t0 - minute - 1)) })).toMatchObject({ lost: true, phase: 'Draining', reason: 'NodeLost' });
+  });
+
+  test('it is lost at once when its node is gone, and when that has been silent for a minute', () => {
+    expect(read({ pod: going(at(t0 + minute)), node: undefined }).lost).toBe(true);
+    expect(read({ pod: going(at(t0 + minute)), node: node('Unknown', t0 - minute) }).lost).toBe(false);
+    expect(read({ pod: going(at(t0 + minute)), node: node('Unknown', t0 - minute - 1) }).lost).toBe(true);
+    expect(read({ pod: going(at(t0 + minute), { nodeName: '' }), node: undefined }).lost).toBe(false);
+  });
+
+  test('a replica whose node does not answer is Failed with NodeLost, but not lost until it is deleted', () =>
+    expect(read({ node: node('Unknown', t0 - 60 * minute), probe: { status: agent() } })).toMatchObject({
+      ...{ phase: 'Failed', reason: 'NodeLost', lost: false },
+    }));
 });

@@ -1,23 +1,12 @@
 import { isReplicaDraining, isReplicaReady } from '../../src/api/replica.ts';
-import { annotations, labels, protectionAnnotations } from '../../src/api/resources.ts';
+import { labels, protectionAnnotations } from '../../src/api/resources.ts';
 import type { AgentStatus } from '../../src/core/agent-contract.ts';
-import { formatDuration } from '../../src/core/durations.ts';
 import type { ReplicaPhase } from '../../src/core/phases.ts';
-import type { Pod } from '../../src/kube/index.ts';
-import { explained } from './explain.ts';
-import { kubeletStanding } from './kubelet-standing.ts';
-import { isOnLadder } from './progress.ts';
-import { at, type Standing } from './standing.ts';
-
-/** What the prober knows of a replica's agent. */
-export type Probe = {
-  /** Its last answer since the container started. */
-  readonly status?: AgentStatus;
-  /** When that answer last got further, by our own clock; milliseconds since the epoch. */
-  readonly progressedAt?: number;
-  /** The last failure that it told, also of containers before this one: the last words. */
-  readonly lastFailure?: { readonly reason: string; readonly message: string };
-};
+import { drainingSince } from './draining.ts';
+import { isLost } from './failures/lost.ts';
+import { agentOf, hasEnded, type Signals, workerOf } from './failures/signals.ts';
+import { diagnose } from './failures/table.ts';
+import { ladderStanding } from './ladder.ts';
 
 /** One replica as the plan and the status see it. */
 export type Replica = {
@@ -55,27 +44,27 @@ export type Replica = {
   readonly agent: AgentStatus | undefined;
 };
 
-/** Reads one replica from its pod and what its agent told. Pure; instants in milliseconds. */
-export function readReplica(pod: Pod, probe: Probe | undefined, noProgressTimeoutMs: number, now: number): Replica {
-  const container = pod.status?.containerStatuses?.[0];
+/** Reads one replica from all that tells of it. Pure. */
+export function readReplica(signals: Signals): Replica {
+  const { pod, now } = signals;
+  const worker = workerOf(pod);
   const leaving = isReplicaDraining(pod);
-  const finished = !leaving && (pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded');
-  const agent = container?.state?.running ? probe?.status : undefined;
-  const standing = standingOf(pod, probe, agent, noProgressTimeoutMs, now);
+  const finished = !leaving && hasEnded(pod);
+  const agent = agentOf(signals);
   return {
     name: pod.metadata.name,
     uid: pod.metadata.uid ?? '',
     node: pod.spec?.nodeName,
     revision: pod.metadata.labels?.[labels.revision] ?? '',
     createdAt: Date.parse(pod.metadata.creationTimestamp ?? '') || now,
-    restarts: container?.restartCount ?? 0,
+    restarts: worker?.restartCount ?? 0,
     ready: isReplicaReady(pod) && !finished,
     leaving,
     drainingSince: drainingSince(pod),
     terminating: pod.metadata.deletionTimestamp !== undefined,
-    lost: false,
+    lost: isLost(signals),
     protected: Object.keys(protectionAnnotations).some((name) => pod.metadata.annotations?.[name] !== undefined),
-    running: container?.state?.running !== undefined,
+    running: worker?.state?.running !== undefined,
     finished,
     etaSeconds: agent?.etaSeconds ?? null,
     inFlight: agent?.inFlight ?? 0,
@@ -83,43 +72,7 @@ export function readReplica(pod: Pod, probe: Probe | undefined, noProgressTimeou
     agent,
     reason: undefined,
     message: undefined,
-    ...standing,
+    ...ladderStanding(signals),
+    ...diagnose(signals),
   };
-}
-
-function standingOf(
-  pod: Pod,
-  probe: Probe | undefined,
-  agent: AgentStatus | undefined,
-  noProgressTimeoutMs: number,
-  now: number,
-): Standing {
-  if (isReplicaDraining(pod)) return { phase: 'Draining', percent: 0 };
-  if (pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded') return finishedStanding(pod);
-  if (agent) return agentStanding(pod, agent, now - (probe?.progressedAt ?? now), noProgressTimeoutMs);
-  if (isReplicaReady(pod)) return at('Ready');
-  return kubeletStanding(pod, probe?.lastFailure, noProgressTimeoutMs, now);
-}
-
-function drainingSince({ metadata: { annotations: told } }: Pod): number | undefined {
-  return told?.[annotations.draining] === 'true' ? Date.parse(told[annotations.drainingSince] ?? '') || 0 : undefined;
-}
-
-function finishedStanding(pod: Pod): Standing {
-  const { reason = 'EngineCrashed', message = `The pod ended with phase ${pod.status?.phase}.` } = pod.status ?? {};
-  return { phase: 'Failed', percent: 0, ...explained(reason, message) };
-}
-
-function agentStanding(pod: Pod, agent: AgentStatus, silentMs: number, noProgressTimeoutMs: number): Standing {
-  const told = agent.reason === null ? remark(agent) : explained(agent.reason, agent.message ?? '');
-  if (agent.phase === 'Ready') return isReplicaReady(pod) ? { ...at('Ready'), ...told } : { ...at('WarmingUp', 100), ...told };
-  if (!isOnLadder(agent.phase)) return { phase: agent.phase, percent: 0, ...told };
-  if (silentMs < noProgressTimeoutMs) return { ...at(agent.phase, agent.percent), ...told };
-  const message = `No progress in phase ${agent.phase} for ${formatDuration(silentMs)}.`;
-  return { phase: 'Stalled', percent: at(agent.phase, agent.percent).percent, ...explained('NoProgress', message) };
-}
-
-/** What a replica does that is no failure, such as waiting for another's download. */
-function remark({ message }: AgentStatus): Pick<Standing, 'message'> {
-  return message === null ? {} : { message };
 }

@@ -13,6 +13,14 @@ export const reasons = {
   ReferenceNotFound:
     'The pod refers to a Secret or ConfigMap that is missing: create it, or correct spec.model.secretRef or spec.engine.env.',
   Unschedulable: 'No node has room: check requests, node selector and taints, or add capacity.',
+  Preempted: 'A pod with a higher priority took the place: raise placement.priorityClassName, or add capacity.',
+  Evicted:
+    'The pod had to leave its node and is replaced: if it happens again, set requests that fit what the replica uses, or keep drains away.',
+  NodeLost: 'The node does not answer: look at it (kubectl describe node). The replica is replaced when the cluster gives the pod up.',
+  SandboxFailed: 'The node cannot set up the pod: look at its network plugin and its container runtime.',
+  ContainerCannotStart: 'The node cannot start the container: correct engine.image, args and env, or what spec.template sets.',
+  ContainerKilled:
+    'Something outside ended the container, such as the memory killer of the node or a failed liveness probe: read the events of the pod and the log of the node.',
   SourceUnauthorized: 'The source refused the credentials: check spec.model.secretRef.',
   SourceNotFound: 'Nothing is at spec.model.source: check the path, the repository and the revision.',
   SourceRateLimited: 'The source limits requests: wait, or give credentials with a higher limit.',
@@ -30,6 +38,8 @@ export const reasons = {
   DeviceMissing: 'The device asked for is not there: check resources.gpu, the node and the runtime class.',
   EngineCrashed: 'The engine ended unexpectedly: read the logs of the pod.',
   EngineWedged: 'The engine stopped producing tokens: it is restarted; read the logs of the pod.',
+  AgentUnreachable:
+    'The controller cannot read the status of the replica: check that network policies let it reach the management port, and that both are of neighbouring versions.',
   NoProgress: 'Loading made no progress within rollout.noProgressTimeout: read the logs of the pod.',
 } as const satisfies Record<string, string>;
 

@@ -1,0 +1,77 @@
+import { modelDeploymentResource } from '../../src/api/resources.ts';
+import { type Event, events, type Informer, type InformerCache, type Pod, refKey, type Source } from '../../src/kube/index.ts';
+
+/** Trouble of a pod that its status does not carry, only its events. */
+const reasons = ['FailedMount', 'FailedAttachVolume', 'FailedCreatePodSandBox', 'FailedPrepareDynamicResources'] as const;
+
+/** The newest trouble of a pod that only an event tells. */
+export type PodEvent = {
+  readonly reason: (typeof reasons)[number];
+  readonly message: string;
+  /** When it was last seen, milliseconds since the epoch. */
+  readonly at: number;
+};
+
+const byPod = 'pod';
+
+/** Follows the few kinds of events that tell why a pod does not get on; their number in a cluster is small. */
+export class PodEvents {
+  private readonly informers: readonly { readonly reason: PodEvent['reason']; readonly informer: Informer<Event> }[];
+  private readonly pods: Informer<Pod>;
+
+  constructor(cache: InformerCache, pods: Informer<Pod>, namespace?: string) {
+    this.pods = pods;
+    this.informers = reasons.map((reason) => ({
+      reason,
+      informer: cache.informer(events, {
+        namespace,
+        fieldSelector: `involvedObject.kind=Pod,reason=${reason}`,
+        indexers: { [byPod]: podOf },
+      }),
+    }));
+  }
+
+  /** The newest trouble of the pod with this UID. */
+  latest(uid: string): PodEvent | undefined {
+    return this.informers
+      .flatMap(({ reason, informer }) =>
+        informer.store.byIndex(byPod, uid).map((event): PodEvent => ({ reason, message: event.message ?? '', at: lastSeen(event) })),
+      )
+      .reduce<PodEvent | undefined>((newest, event) => (newest && newest.at >= event.at ? newest : event), undefined);
+  }
+
+  /** Enqueues the deployment of each pod of ours that has news of this kind. */
+  source(): Source {
+    return {
+      start: (enqueue) => {
+        const hear = (event: Event) => {
+          const owner = this.ownerOf(event);
+          if (owner !== undefined) enqueue(owner);
+        };
+        const ends = this.informers.map(({ informer }) => informer.addHandler({ add: hear, update: hear }));
+        return () => {
+          for (const end of ends) end();
+        };
+      },
+      synced: async (signal) => {
+        await Promise.all(this.informers.map(({ informer }) => informer.synced(signal)));
+      },
+    };
+  }
+
+  /** `namespace/name` of the deployment that controls the pod; undefined for pods of others, and for those that are gone. */
+  private ownerOf({ involvedObject: { namespace, name = '', uid } }: Event): string | undefined {
+    const pod = this.pods.store.get(refKey({ namespace, name }));
+    const owner = pod?.metadata.ownerReferences?.find(({ controller, kind }) => controller && kind === modelDeploymentResource.kind);
+    return owner && pod?.metadata.uid === uid ? refKey({ namespace, name: owner.name }) : undefined;
+  }
+}
+
+function podOf({ involvedObject: { kind, uid } }: Event): readonly string[] {
+  return kind === 'Pod' && uid ? [uid] : [];
+}
+
+/** Events are counted in three ways, by the age of who writes them. */
+function lastSeen({ series, lastTimestamp, eventTime, metadata }: Event): number {
+  return Date.parse(series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? '') || 0;
+}
