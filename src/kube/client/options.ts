@@ -9,6 +9,8 @@ export type WriteOptions = CallOptions & {
   readonly subresource?: 'status' | 'scale' | undefined;
   readonly dryRun?: boolean | undefined;
   readonly fieldManager?: string | undefined;
+  /** What becomes of fields that the server does not know; it drops them and warns unless told. */
+  readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore' | undefined;
 };
 
 export type ApplyOptions = WriteOptions & {
