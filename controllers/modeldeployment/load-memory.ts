@@ -88,9 +88,10 @@ function hasLoaded({ timeline }: Life): boolean {
 }
 
 /** The step of the ladder on which a replica is, or was when it stalled. */
-function rungOf({ phase, agent }: Replica): LadderPhase | undefined {
+function rungOf({ phase, agent, ready }: Replica): LadderPhase | undefined {
   const rung = phase === 'Stalled' && agent ? agent.phase : phase;
   if (!isOnLadder(rung)) return undefined;
+  if (rung === 'Ready' && !ready) return 'WarmingUp'; // the kubelet decides who serves, whatever the agent says
   // An agent that has just started says Pending; its container runs for all that.
   return agent && rankOf(rung) < rankOf('Fetching') ? 'Fetching' : rung;
 }
