@@ -24,6 +24,7 @@ describe.skipIf(kubeconfig === '')('the controller with a real API server', () =
   beforeAll(async () => {
     await ask(['apply', '--server-side', '--force-conflicts', '-f', crds]);
     await ask(['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
+    await ask(['apply', '--server-side', '-f', join(import.meta.dirname, 'classes.yaml')]);
     client = KubeClient.fromKubeConfig(await loadKubeConfig({ path: kubeconfig }));
   });
 
@@ -68,7 +69,7 @@ describe.skipIf(kubeconfig === '')('the controller with a real API server', () =
 
   test('gets every shape of a worker pod into a namespace that enforces restricted', async () => {
     await label('restricted');
-    await Promise.all(Object.entries(shapes).map(([name, spec]) => apply(name, spec)));
+    await Promise.all(Object.entries(shapes).map(([name, spec]) => apply(name, { ...spec, replicas: 1 })));
     for (const name of Object.keys(shapes)) await eventually(async () => expect(await podsOf(name)).toHaveLength(1), 10_000);
   });
 
@@ -112,6 +113,29 @@ describe.skipIf(kubeconfig === '')('the controller with a real API server', () =
       }),
     );
     expect((await read('odd')).status?.phase).toBe('Failed');
+  });
+
+  test('tells what a template names that no pod has', async () => {
+    await apply('misspelt', { template: { spec: { containers: [{ name: 'worker', livenesProbe: { periodSeconds: 1 } }] } } });
+    await eventually(async () =>
+      expect(await condition('misspelt', 'Ready')).toMatchObject({
+        status: 'False',
+        reason: 'CreationRefused',
+        message: expect.stringContaining('unknown field "spec.containers[0].livenesProbe"'),
+      }),
+    );
+  });
+
+  test('refuses a template that takes what it needs itself', async () => {
+    await apply('short', { template: { spec: { terminationGracePeriodSeconds: 5 } } });
+    await eventually(async () =>
+      expect(await condition('short', 'Accepted')).toMatchObject({
+        status: 'False',
+        reason: 'InvalidTemplate',
+        message: expect.stringContaining('terminationGracePeriodSeconds is shorter than spec.rollout.drainTimeout needs'),
+      }),
+    );
+    expect(await podsOf('short')).toEqual([]);
   });
 
   test('uses no claim that is not its own', async () => {
