@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { ModelDeploymentStatus } from '../../src/api/model-deployment.ts';
 import { findCondition } from '../../src/kube/index.ts';
 
@@ -17,18 +16,25 @@ export type Pace = 'never' | 'now' | { readonly afterMs: number };
  */
 export function paceOf(written: ModelDeploymentStatus | undefined, next: ModelDeploymentStatus, sinceLastWriteMs: number): Pace {
   if (!written) return 'now';
-  if (isDeepStrictEqual(withoutNulls(written), withoutNulls(next))) return 'never';
+  if (alike(written, next)) return 'never';
   if (!next.loading && written.loading) return 'now';
-  if (!isDeepStrictEqual(answer(written), answer(next))) return 'now';
-  const paceMs = isDeepStrictEqual(lasting(written), lasting(next)) ? detailPaceMs : next.loading ? loadingPaceMs : 0;
+  if (!alike(answer(written), answer(next))) return 'now';
+  const paceMs = alike(lasting(written), lasting(next)) ? detailPaceMs : next.loading ? loadingPaceMs : 0;
   return sinceLastWriteMs >= paceMs ? 'now' : { afterMs: paceMs - sinceLastWriteMs };
 }
 
-/** Servers may keep a null or drop it: to us both mean unknown, and the difference must not be written for ever. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).flatMap(([name, field]) => (field === null ? [] : [[name, withoutNulls(field)]])));
+/** Whether two values of JSON say the same. Servers may keep a null or drop it: to us both mean unknown, and it must not be written for ever. */
+function alike(a: unknown, b: unknown): boolean {
+  if (a === b || (a ?? undefined) === (b ?? undefined)) return true;
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, index) => alike(item, b[index]));
+  if (!isFields(a) || !isFields(b)) return false;
+  for (const name in a) if (!alike(a[name], b[name])) return false;
+  for (const name in b) if (a[name] == null && b[name] != null) return false;
+  return true;
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** What somebody who changed the spec waits for. */
@@ -39,7 +45,7 @@ function answer({ observedGeneration, conditions }: ModelDeploymentStatus): unkn
 /** What people wait for. Of percents that of the slowest replica: the others come along. */
 function lasting(status: ModelDeploymentStatus): unknown {
   const { loading, columns, replicaStatuses, conditions, ...rest } = status;
-  return withoutNulls({
+  return {
     ...rest,
     loading: loading && { phase: loading.phase, percent: loading.percent },
     columns: columns && { ready: columns.ready, nodeClass: columns.nodeClass },
@@ -47,5 +53,5 @@ function lasting(status: ModelDeploymentStatus): unknown {
       .map(({ etaSeconds, message, percent, ...replica }) => replica)
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     conditions: (conditions ?? []).map(({ type, status, reason, observedGeneration }) => ({ type, status, reason, observedGeneration })),
-  });
+  };
 }
