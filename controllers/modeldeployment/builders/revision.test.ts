@@ -33,10 +33,13 @@ function of(spec: Partial<ModelDeploymentSpec> = {}, annotations: Readonly<Recor
   return { revision: revisionOf(owner, resolved), pod: podTemplate(owner, resolved, { workerImage: 'modelfleet-worker' }) };
 }
 
+const template = { metadata: { annotations: { a: '1', b: '2' } }, spec: { containers: [{ name: 'log', image: 'log' }] } };
+
 // These are in the labels of running pods: a version of the operator that computes others restarts every worker that there is.
 test.each([
   ['of a minimal spec', {}, 'c7bf875f4c'],
   ['of a full spec', full, '8d7762c5de'],
+  ['of a spec with a template and a claim', { template, resources: { claims: [{ name: 'gpu', resourceClaimName: 'gpu' }] } }, '4f6586a0a7'],
 ])('is the same in every version of the operator: %s', (_, spec, revision) => expect(of(spec).revision).toBe(revision));
 
 test.each<[string, Partial<ModelDeploymentSpec>]>([
@@ -66,6 +69,9 @@ test.each<[string, Partial<ModelDeploymentSpec>]>([
   ['memory asked for', { resources: { requests: { memory: '4Gi' } } }],
   ['memory allowed', { resources: { limits: { memory: '4Gi' } } }],
   ['shared memory', { resources: { sharedMemory: '1Gi' } }],
+  ['a claim', { resources: { claims: [{ name: 'gpu', resourceClaimName: 'gpu' }] } }],
+  ["a template's label", { template: { metadata: { labels: { team: 'a' } } } }],
+  ["a template's container", { template: { spec: { containers: [{ name: 'log', image: 'log' }] } } }],
   ['the node selector', { placement: { nodeSelector: { zone: 'a' } } }],
   ['tolerations', { placement: { tolerations: [{ operator: 'Exists' }] } }],
   ['affinity', { placement: { affinity: { nodeAffinity: {} } } }],
@@ -93,6 +99,8 @@ describe('the annotation restartedAt', () => {
 });
 
 test('does not depend on the order of fields, or on how a number is written', () => {
+  const reversed = { spec: template.spec, metadata: { annotations: { b: '2', a: '1' } } };
+  expect(of({ template: reversed }).revision).toBe(of({ template }).revision);
   const checksums = Object.fromEntries(Object.entries(full.model?.checksums ?? {}).reverse());
   const reordered = { ...full, model: { ...model, ...full.model, checksums } };
   const written = { ...full.resources, requests: { memory: '8Gi', cpu: '4' } };
