@@ -119,6 +119,18 @@ test.each([
   await eventually(async () => (await code(ask())) === 'model_unavailable');
 });
 
+test('holds requests while one replica loads without trouble, though another failed', async () => {
+  const conditions = [{ type: 'Progressing', status: 'False', reason: 'DeviceOutOfMemory', message: '' }];
+  const failed = { name: 'smol-1', phase: 'Failed', reason: 'DeviceOutOfMemory' };
+  const replicaStatuses = [failed, { name: 'smol-2', phase: 'LoadingWeights' }];
+  server.put('modeldeployments', deployment({ status: { conditions, replicaStatuses } }));
+  await eventually(async () => (await metrics()).includes('ready_replicas{model="models/smol"} 0'));
+  const held = ask();
+  await eventually(async () => (await metrics()).includes('queue_length{model="models/smol"} 1'));
+  server.put('modeldeployments', deployment({ status: { conditions, replicaStatuses: [failed, { ...failed, name: 'smol-2' }] } }));
+  expect(await code(held)).toBe('model_unavailable');
+});
+
 test('tells when a loading model is expected', async () => {
   const loading = { phase: 'LoadingWeights', percent: 10, etaSeconds: 17 };
   const serving = { names: ['chat'], queueTimeout: '10ms' };

@@ -66,17 +66,24 @@ function modelSpec(deployment: ModelDeployment): ModelSpec {
   };
 }
 
-/** Failures after which the replica is started again by itself: waiting a little may help. */
-const passing: readonly string[] = ['EngineCrashed', 'EngineWedged'];
+/** Failures that pass by themselves, because the replica is started again or replaced: waiting a little may help. */
+const passing: readonly string[] = ['EngineCrashed', 'EngineWedged', 'NoProgress', 'NodeLost', 'Evicted', 'Preempted'];
 
-/** A failure that needs a person's hand ends the waiting; anything else may still load. The phase is for people and is not read. */
+/** Phases that lead to no answer. */
+const hopeless: readonly string[] = ['Failed', 'Stalled', 'Draining'];
+
+/**
+ * A failure that needs a person's hand ends the waiting, unless another replica is on its way without trouble; anything else may
+ * still load. The phase is for people and is not read.
+ */
 function availabilityOf({ spec, status }: ModelDeployment): Availability {
   if (spec.suspend) return 'suspended';
   const conditions = status?.conditions ?? [];
   if (findCondition(conditions, 'Accepted')?.status === 'False') return 'failed';
   const progressing = findCondition(conditions, 'Progressing');
-  const failed = progressing?.status === 'False' && isFailureReason(progressing.reason) && !passing.includes(progressing.reason);
-  return failed ? 'failed' : 'serving';
+  if (progressing?.status !== 'False' || !isFailureReason(progressing.reason) || passing.includes(progressing.reason)) return 'serving';
+  const hopeful = status?.replicaStatuses?.some(({ phase, reason }) => reason === undefined && !hopeless.includes(phase));
+  return hopeful ? 'serving' : 'failed';
 }
 
 function setPod(fleet: Fleet, pod: Pod): void {
