@@ -4,13 +4,13 @@ import { isJsonObject } from '../../../src/core/json.ts';
 import { answerOf } from './words.ts';
 
 /** What callers saw in one phase of a test. */
-export type Tally = { requests: number; streams: number; frames: number; readonly failures: string[] };
+export type Tally = { readonly since: number; requests: number; streams: number; frames: number; readonly failures: string[] };
 
 type Asked = { readonly model: string; readonly key: string; readonly words: number };
 
 /** So many words that a drain finds most answers half said. */
-const wordsOfStream = 30;
-const wordsOfWhole = 10;
+const wordsOfStream = 20;
+const wordsOfWhole = 5;
 
 /**
  * Callers of a model through several gateways, each on kept connections: as soon as an answer has ended, its caller asks again.
@@ -38,7 +38,7 @@ export class Callers {
   /** Counts for this phase from now on: a request counts where it ends. */
   enter(phase: string): void {
     this.phase = phase;
-    this.tallies.set(phase, { requests: 0, streams: 0, frames: 0, failures: [] });
+    this.tallies.set(phase, { since: Date.now(), requests: 0, streams: 0, frames: 0, failures: [] });
   }
 
   /** What was seen so far, by phase. */

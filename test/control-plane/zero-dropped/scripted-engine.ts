@@ -5,9 +5,9 @@ import { wordOf } from './words.ts';
 
 // An engine process that says words at an even pace and costs no CPU: what is tested stands before the engine.
 
-const loadSteps = 10;
+const loadSteps = 5;
 const loadStepMs = 100;
-const wordMs = 60;
+const wordMs = 100;
 
 const engine: Engine = {
   async load({ device, contextLength = 4096, maxSequences }, onProgress, signal): Promise<LoadedModel> {

@@ -198,16 +198,14 @@ function emptyModel(): Buffer {
   return bytes;
 }
 
-function table(callers: Callers): string {
-  const rows = [...callers.seen].map(([phase, { requests, streams, frames, failures }]) => [
-    phase,
-    requests,
-    streams,
-    frames,
-    failures.length,
-  ]);
-  const total = rows.reduce<number[]>((sums, [, ...numbers]) => numbers.map((each, index) => Number(each) + (sums[index] ?? 0)), []);
-  return [['phase', 'requests', 'streams', 'frames', 'failures'], ...rows, ['all', ...total]]
+function table({ seen }: Callers): string {
+  const tallies = [...seen];
+  const rows = tallies.map(([phase, { since, requests, streams, frames, failures }], index) => {
+    const until = tallies[index + 1]?.[1].since ?? Date.now();
+    return [phase, Math.round((until - since) / 1000), requests, streams, frames, failures.length] as const;
+  });
+  const all = rows.reduce<number[]>((sums, [, ...numbers]) => numbers.map((each, index) => each + (sums[index] ?? 0)), []);
+  return [['phase', 'seconds', 'requests', 'streams', 'frames', 'failures'], ...rows, ['all', ...all]]
     .map(([phase, ...numbers]) => String(phase).padEnd(34) + numbers.map((each) => String(each).padStart(10)).join(''))
     .join('\n');
 }
