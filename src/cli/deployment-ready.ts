@@ -54,6 +54,11 @@ function verdictOf({ metadata, status }: ModelDeployment): 'ready' | { readonly 
       const condition = status.conditions?.find(({ type, status: value }) => type === 'Ready' && value === 'False');
       return { failure: `${metadata.name} cannot be served: ${condition?.reason ?? 'Failed'}: ${condition?.message ?? 'no message'}` };
     }
+    case 'Degraded': {
+      // An older revision serves, but what was asked for does not come: only another spec helps.
+      const condition = status.conditions?.find(({ type, status: value }) => type === 'Degraded' && value === 'True');
+      return condition?.reason === 'RolloutHalted' ? { failure: `${metadata.name} is not changed: ${condition.message}` } : undefined;
+    }
     default:
       return undefined;
   }
