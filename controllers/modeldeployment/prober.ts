@@ -5,6 +5,7 @@ import { type Logger, silentLogger } from '../../src/core/logger.ts';
 import { readAnswer } from './agent-answer.ts';
 import { Lanes } from './lanes.ts';
 import type { Probe } from './probe.ts';
+import { firstPauseMs, idlePauseMs, loadingPauseMs } from './probe-pace.ts';
 import { markProgress, type ProgressMark } from './progress-mark.ts';
 
 /** Where an agent answers, and whom its answers concern. */
@@ -36,8 +37,8 @@ export type ProberOptions = {
   readonly logger?: Logger | undefined;
 };
 
-const loadingIntervalMs = 1_000;
-const readyIntervalMs = 10_000;
+/** The longest pause of an agent that loads and fails to answer. */
+const silentPauseMs = 10_000;
 const timeoutMs = 2_000;
 /** Gateways hear of a mark through their watch: what they sent before that is still taken. */
 const drainDelayMs = 1_000;
@@ -55,13 +56,16 @@ type Entry = {
 };
 
 /**
- * Asks every agent in turn, each second while it loads or drains and each ten seconds else, and tells which deployments have news.
+ * Asks every agent in turn, each second while it loads or drains and each ten seconds else (more rarely in a fleet of hundreds), and
+ * tells which deployments have news.
  * Agents of replicas that are marked to drain are told so.
  */
 export class StatusProber {
   private readonly options: ProberOptions;
   private readonly logger: Logger;
   private readonly entries = new Map<string, Entry>();
+  /** Those whose model is loaded and that do not drain. */
+  private readonly idle = new Set<Entry>();
   private readonly answering = new Lanes(answeringLanes);
   private readonly silent = new Lanes(silentLanes);
   private running: { readonly signal: AbortSignal; readonly onNews: (owner: string) => void } | undefined;
@@ -102,8 +106,11 @@ export class StatusProber {
   }
 
   untrack(uid: string): void {
-    this.entries.get(uid)?.stop.abort();
+    const entry = this.entries.get(uid);
+    if (!entry) return;
+    entry.stop.abort();
     this.entries.delete(uid);
+    this.idle.delete(entry);
   }
 
   /** Asks until `signal` aborts; `onNews` hears the owner of each agent whose answer says something new. */
@@ -122,17 +129,33 @@ export class StatusProber {
   }
 
   private async follow(entry: Entry, onNews: (owner: string) => void, signal: AbortSignal): Promise<void> {
+    await this.pause(entry, firstPauseMs(this.loading), signal);
     while (!signal.aborted) {
       const lanes = entry.failures > 0 ? this.silent : this.answering;
       await lanes.run(() => this.ask(entry, onNews, signal), signal);
-      await this.pause(entry, signal);
+      await this.pause(entry, this.pauseOf(entry), signal);
     }
   }
 
-  private async pause(entry: Entry, signal: AbortSignal): Promise<void> {
+  private get loading(): number {
+    return this.entries.size - this.idle.size;
+  }
+
+  /** An agent that fails to answer is asked less and less often: it may be gone, or its host too busy. */
+  private pauseOf(entry: Entry): number {
+    const { target, probe, failures, stop } = entry;
+    const idles = probe.status?.phase === 'Ready' && target.drainingSince === undefined && !stop.signal.aborted;
+    if (idles) this.idle.add(entry);
+    else this.idle.delete(entry);
+    const interval = idles ? idlePauseMs(this.idle.size) : loadingPauseMs(this.loading);
+    return failures < 3 ? interval : Math.max(interval, Math.min(silentPauseMs, interval * 2 ** (failures - 2)));
+  }
+
+  private async pause(entry: Entry, ms: number, signal: AbortSignal): Promise<void> {
+    if (ms <= 0) return;
     entry.pause = new AbortController();
     try {
-      await this.options.clock.sleep(intervalOf(entry), AbortSignal.any([signal, entry.pause.signal]));
+      await this.options.clock.sleep(ms, AbortSignal.any([signal, entry.pause.signal]));
     } catch (error) {
       if (!entry.pause.signal.aborted) throw error;
     }
@@ -207,13 +230,6 @@ const drainNewsFields = [...newsFields, 'inFlight'] as const;
 function lastFailure({ reason, message }: AgentStatus, before: Probe): Pick<Probe, 'lastFailure'> {
   if (reason !== null) return { lastFailure: { reason, message: message ?? '' } };
   return before.lastFailure ? { lastFailure: before.lastFailure } : {};
-}
-
-/** An agent that fails to answer is asked less and less often: it may be gone, or its host too busy. */
-function intervalOf({ target, probe, failures }: Entry): number {
-  const idles = probe.status?.phase === 'Ready' && target.drainingSince === undefined;
-  const interval = idles ? readyIntervalMs : loadingIntervalMs;
-  return failures < 3 ? interval : Math.min(readyIntervalMs, interval * 2 ** (failures - 2));
 }
 
 /** A fetch that ignores its signal must not hold its lane. */
