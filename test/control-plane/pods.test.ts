@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { accept } from '../../controllers/modeldeployment/acceptance.ts';
 import { buildPod, podTemplate } from '../../controllers/modeldeployment/builders/pod.ts';
 import { revisionOf } from '../../controllers/modeldeployment/builders/revision.ts';
@@ -12,6 +14,8 @@ import { kubectl } from '../fakes/kubectl.ts';
 
 const kubeconfig = inject('kubeconfig');
 const namespace = 'pod-shapes';
+const crds = join(import.meta.dirname, '../../crds');
+const page = join(import.meta.dirname, '../../docs/concepts/pods.md');
 const enforce = 'pod-security.kubernetes.io/enforce';
 
 describe.skipIf(kubeconfig === '')('a real API server', () => {
@@ -27,6 +31,8 @@ describe.skipIf(kubeconfig === '')('a real API server', () => {
       await ask(['label', 'namespace', name, `${enforce}=${level}`]);
       await ask(['wait', 'serviceaccount/default', '-n', name, '--for=create', '--timeout=20s']);
     }
+    await ask(['apply', '--server-side', '--force-conflicts', '-f', crds]);
+    await ask(['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
     client = KubeClient.fromKubeConfig(await loadKubeConfig({ path: kubeconfig }));
   });
   afterAll(() => client?.close());
@@ -43,6 +49,12 @@ describe.skipIf(kubeconfig === '')('a real API server', () => {
   test('refuses a template with a field that no pod has, and says which', async () => {
     const template = { spec: { containers: [{ name: 'worker', comand: ['sh'] }] } };
     await expect(dryRun(podOf(deployment({ template }, { namespace })))).rejects.toThrow('unknown field "spec.containers[0].comand"');
+  });
+
+  test.each(examples())('takes the %s %s of the page on pods, and the pod that it means', async (kind, _, example) => {
+    const object = { ...example, metadata: { ...example.metadata, namespace } };
+    await dryRun(object);
+    if (kind === 'ModelDeployment') await dryRun(podOf({ ...object, metadata: { uid: 'uid', ...object.metadata } }));
   });
 
   test('gives each replica the claim that its template makes', async () => {
@@ -62,6 +74,13 @@ describe.skipIf(kubeconfig === '')('a real API server', () => {
   });
 });
 
+/** Every object in the YAML of the page: kind, name, object. */
+function examples(): [string, string, ModelDeployment][] {
+  const blocks = [...readFileSync(page, 'utf8').matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = '']) => text);
+  const objects = blocks.flatMap((text) => parseAllDocuments(text).map((document) => document.toJS() as ModelDeployment));
+  return objects.map((object) => [object.kind, object.metadata.name, object]);
+}
+
 /** The pod of a replica as the controller makes it. */
 function podOf(owner: ModelDeployment): Draft<Pod> {
   const acceptance = accept(owner, 'privileged');
@@ -71,8 +90,8 @@ function podOf(owner: ModelDeployment): Draft<Pod> {
   return buildPod(owner, template, { name: 'qwen-abcde', revision: revisionOf(owner, spec), onOneNode: true });
 }
 
-async function dryRun(pod: Draft<Pod>): Promise<void> {
-  await create({ apiVersion: 'v1', kind: 'Pod', ...pod }, '--dry-run=server', '--validate=strict');
+async function dryRun(object: Draft<Pod> | ModelDeployment): Promise<void> {
+  await create({ apiVersion: 'v1', kind: 'Pod', ...object }, '--dry-run=server', '--validate=strict');
 }
 
 async function create(object: object, ...options: readonly string[]): Promise<void> {
