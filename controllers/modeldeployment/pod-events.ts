@@ -26,7 +26,7 @@ export class PodEvents {
       informer: cache.informer(events, {
         namespace,
         fieldSelector: `involvedObject.kind=Pod,reason=${reason}`,
-        indexers: { [byPod]: podOf },
+        indexers: { [byPod]: podOf(reason) },
       }),
     }));
   }
@@ -67,8 +67,12 @@ export class PodEvents {
   }
 }
 
-function podOf({ involvedObject: { kind, uid } }: Event): readonly string[] {
-  return kind === 'Pod' && uid ? [uid] : [];
+/** Files an event under its pod. A server that does not know the selector sends all events to each informer. */
+function podOf(reason: PodEvent['reason']): (event: Event) => readonly string[] {
+  return (event) => {
+    const { kind, uid } = event.involvedObject;
+    return kind === 'Pod' && uid && event.reason === reason ? [uid] : [];
+  };
 }
 
 /** Events are counted in three ways, by the age of who writes them. */

@@ -22,7 +22,7 @@ const topRung = phaseLadder.indexOf('Ready');
  * only what gets further than the best before. Pure.
  */
 export function markProgress(mark: ProgressMark | undefined, status: AgentStatus): { mark: ProgressMark | undefined; progressed: boolean } {
-  if (!isOnLadder(status.phase)) return { mark, progressed: mark === undefined };
+  if (!isOnLadder(status.phase)) return { mark, progressed: false };
   const { startedAt } = status;
   const told = { rung: phaseLadder.indexOf(status.phase), percent: status.percent ?? 0, bytes: status.bytesDone ?? 0, startedAt };
   if (!mark) return { mark: { ...told, wentBack: 0 }, progressed: true };

@@ -26,6 +26,17 @@ test('tells its phases and its device in the shape of the contract', async () =>
   expect((await fetch(`${worker.management}/readyz`)).status).toBe(200);
 });
 
+test('while a model loads, what the start probe and the liveness probe ask is answered, and only readiness waits', async () => {
+  const loading = Promise.withResolvers<void>();
+  await using worker = await startTestWorker({ hold: loading.promise });
+  await phaseIs(worker, 'LoadingWeights');
+  const codes = () => Promise.all(['/livez', '/readyz'].map(async (path) => (await fetch(`${worker.management}${path}`)).status));
+  expect(await codes()).toEqual([200, 503]);
+  loading.resolve();
+  await phaseIs(worker, 'Ready');
+  expect(await codes()).toEqual([200, 200]);
+});
+
 test('when the engine dies, its streams end with an error event and without [DONE], and another engine is started', async () => {
   await using worker = await startReadyWorker();
   const [engine] = worker.engines;
