@@ -217,7 +217,7 @@ describe('the rollout', () => {
       expect(condition(stopped(), 'Progressing')).toMatchObject({ status: 'False', ...halted });
       expect(condition(stopped(), 'Degraded')).toMatchObject({
         status: 'True',
-        reason: 'RolloutHalted',
+        reason: 'ImagePullFailed',
         message:
           'Revision v1 is rolled out no further. qwen-bad: no such image. 2 of 2 replicas can serve. ' +
           'Correct the spec, or go back: kubectl modelfleet rollback qwen -n models.',
@@ -227,7 +227,7 @@ describe('the rollout', () => {
     test('stays so while the failing replica is tried again', () => {
       const again = status([old(), old(), replica({ name: 'qwen-bad' })], {}, { previous: stopped(), now: t0 + 1_000 });
       expect(again.phase).toBe('Degraded');
-      expect(summary(again)).toEqual(expect.arrayContaining(['Degraded=True RolloutHalted', 'Progressing=False ImagePullFailed']));
+      expect(summary(again)).toEqual(expect.arrayContaining(['Degraded=True ImagePullFailed', 'Progressing=False ImagePullFailed']));
     });
 
     test('goes on once a replica of it is loaded, and is over with another revision', () => {

@@ -1,9 +1,10 @@
+import type { ModelDeploymentStatus } from '../../src/api/model-deployment.ts';
 import { findCondition } from '../../src/kube/index.ts';
 import type { Observation, Trouble } from './status-observation.ts';
 import { sentence, stillServing, troubleOf } from './status-trouble.ts';
 import { slowestFirst, type Tally } from './tally.ts';
 
-/** The reason of Degraded while an older revision serves because the newer one fails. */
+/** What is remembered, and announced, of a revision that is rolled out no further. */
 export const rolloutHalted = 'RolloutHalted';
 
 /** Why less is there than was or should be, though something is; undefined when nothing is amiss. */
@@ -14,7 +15,7 @@ export function degradation(observed: Observation, count: Tally): Trouble | unde
     return count.ready > 0 ? { reason: acceptance.reason, message: `${sentence(acceptance.message)} ${stillThere(count)}` } : undefined;
   if (count.desired === 0) return undefined;
   const halt = haltOf(observed, count);
-  if (halt) return { reason: rolloutHalted, message: haltMessage(observed, halt, count) };
+  if (halt) return { reason: halt.reason, message: haltMessage(observed, halt, count) };
   if (count.ready >= needed(observed, count)) return undefined;
   const trouble = troubleOf(observed, count);
   const shortened = hasLost(observed, count);
@@ -28,12 +29,16 @@ export function degradation(observed: Observation, count: Tally): Trouble | unde
  */
 export function haltOf({ halted, previous, revision }: Observation, count: Tally): Trouble | undefined {
   if (halted) return halted;
-  const was = findCondition(previous?.conditions, 'Degraded');
-  if (was?.status !== 'True' || was.reason !== rolloutHalted || previous?.revision !== revision || count.outdated.length === 0)
-    return undefined;
-  const loadedBefore = (previous?.replicaStatuses ?? []).filter((one) => one.revision === revision && one.phase === 'Ready').length;
-  const progressing = findCondition(previous?.conditions, 'Progressing');
+  if (!previous || previous.revision !== revision || count.outdated.length === 0) return undefined;
+  const wasHalted = findCondition(previous.conditions, 'Degraded')?.status === 'True' && knowsHalt(previous);
+  if (!wasHalted) return undefined;
+  const loadedBefore = (previous.replicaStatuses ?? []).filter((one) => one.revision === revision && one.phase === 'Ready').length;
+  const progressing = findCondition(previous.conditions, 'Progressing');
   return progressing && count.updatedReady <= loadedBefore ? { reason: progressing.reason, message: progressing.message } : undefined;
+}
+
+function knowsHalt({ failures }: ModelDeploymentStatus): boolean {
+  return failures?.some(({ reason }) => reason === rolloutHalted) === true;
 }
 
 /** Loaded replicas without which something is amiss: a rollout may take some away for a while. */

@@ -56,8 +56,9 @@ function verdictOf({ metadata, status }: ModelDeployment): 'ready' | { readonly 
     }
     case 'Degraded': {
       // An older revision serves, but what was asked for does not come: only another spec helps.
+      if (!status.failures?.some(({ reason }) => reason === 'RolloutHalted')) return undefined;
       const condition = status.conditions?.find(({ type, status: value }) => type === 'Degraded' && value === 'True');
-      return condition?.reason === 'RolloutHalted' ? { failure: `${metadata.name} is not changed: ${condition.message}` } : undefined;
+      return { failure: `${metadata.name} is not changed: ${condition?.message ?? 'its rollout is halted'}` };
     }
     default:
       return undefined;
