@@ -9,7 +9,7 @@ import { forgetProcess, recordProcess } from './leftovers.ts';
 import { readLog } from './log-reader.ts';
 import { LogWriter, rotatedPath } from './log-writer.ts';
 import type { PortMap } from './ports.ts';
-import type { ProbeTarget } from './probe.ts';
+import { type ProbeTarget, runAction } from './probe.ts';
 import { type ContainerExit, ContainerProcess } from './process.ts';
 import { podIP } from './status.ts';
 
@@ -49,9 +49,13 @@ export class ContainerRun {
   /** Resolves when all of it has ended and its log is complete. */
   readonly ended: Promise<ContainerExit & { readonly lastWords?: string }>;
   private readonly process: ContainerProcess;
+  private readonly context: RunContext;
+  private readonly over = new AbortController();
+  private asked = false;
 
   private constructor(process: ContainerProcess, log: LogWriter, target: ProbeTarget, options: RunOptions, context: RunContext) {
     this.process = process;
+    this.context = context;
     this.log = log;
     this.target = target;
     this.startedAt = context.clock.now();
@@ -96,13 +100,29 @@ export class ContainerRun {
     }
   }
 
-  /** Asks it to end, and kills it after `graceMs`. */
+  /** Runs its preStop hook, then asks it to end; kills it when all that takes longer than `graceMs`. Asking again with less time shortens the grace. */
   stop(graceMs: number): void {
-    this.process.stop(graceMs);
+    this.process.killAfter(graceMs);
+    if (this.asked) return;
+    this.asked = true;
+    this.prepareStop()
+      .catch((error: unknown) => {
+        if (!this.over.signal.aborted) this.context.logger.warn({ err: error, container: this.id }, 'a preStop hook failed');
+      })
+      .finally(() => this.process.terminate());
+  }
+
+  private async prepareStop(): Promise<void> {
+    const hook = this.target.container.lifecycle?.preStop;
+    if (!hook) return;
+    if (hook.sleep) return this.context.clock.sleep(hook.sleep.seconds * 1000, this.over.signal);
+    const { ok, message } = await runAction(hook, this.target, this.over.signal);
+    if (!ok) throw new Error(message);
   }
 
   private async cleanUp({ container, folder }: RunOptions, context: RunContext): Promise<ContainerExit & { lastWords?: string }> {
     const exit = await this.process.exited;
+    this.over.abort();
     context.guardian.forget(this.process.pid);
     this.log.close();
     try {

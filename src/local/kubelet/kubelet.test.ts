@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Container, PodSpec } from 'kubernetes-types/core/v1.d.ts';
@@ -347,6 +347,24 @@ describe('an API server that misbehaves', () => {
     await client.delete(pods, { namespace, name: 'unseen' }, { gracePeriodSeconds: 0 });
     await processGone(pid);
   });
+});
+
+test('runs the preStop hook before it asks a container to end, within its grace', async () => {
+  const file = join(folder, 'ends');
+  const note = (word: string) => `require('node:fs').appendFileSync(${JSON.stringify(file)}, '${word} ')`;
+  const lifecycle = { preStop: { exec: { command: [process.execPath, '-e', note('hook')] } } };
+  const polite = `process.on('SIGTERM', () => { ${note('term')}; process.exit(0); }); console.log('up'); ${forever}`;
+  await run('polite', { containers: [script(polite, { lifecycle })], terminationGracePeriodSeconds: 30 });
+  await expect.poll(() => logs('polite').catch(() => ''), patience).toBe('up\n');
+  await client.delete(pods, { namespace, name: 'polite' });
+  await removed('polite');
+  expect(await readFile(file, 'utf8')).toBe('hook term ');
+
+  const endless = { preStop: { sleep: { seconds: 3_600 } } };
+  await run('endless', { containers: [script(forever, { lifecycle: endless })], terminationGracePeriodSeconds: 1 });
+  await status('endless').toMatchObject({ phase: 'Running' });
+  await client.delete(pods, { namespace, name: 'endless' });
+  await removed('endless');
 });
 
 test('as one of several nodes it runs what is bound to it, leaves the rest to others, and often says that it is alive', async () => {

@@ -23,7 +23,7 @@ export async function runProbe(probe: Probe, target: ProbeTarget, signal: AbortS
   const seconds = probe.timeoutSeconds ?? 1;
   const timeout = AbortSignal.timeout(seconds * 1000);
   try {
-    const outcome = await attempt(probe, target, AbortSignal.any([signal, timeout]));
+    const outcome = await runAction(probe, target, AbortSignal.any([signal, timeout]));
     signal.throwIfAborted();
     return outcome;
   } catch (error) {
@@ -33,11 +33,16 @@ export async function runProbe(probe: Probe, target: ProbeTarget, signal: AbortS
   }
 }
 
-function attempt(probe: Probe, target: ProbeTarget, signal: AbortSignal): Promise<ProbeOutcome> {
-  if (probe.httpGet) return httpGet(probe.httpGet, target, signal);
-  if (probe.tcpSocket) return tcpConnect(probe.tcpSocket, target, signal);
-  if (probe.exec) return execute(probe.exec.command ?? [], target, signal);
-  throw new Error('local mode knows httpGet, tcpSocket and exec probes only');
+/** Does what a probe or a hook says, once. Rejects when there is no answer at all, or when `signal` aborts. */
+export async function runAction(
+  { httpGet: get, tcpSocket, exec }: Pick<Probe, 'httpGet' | 'tcpSocket' | 'exec'>,
+  target: ProbeTarget,
+  signal: AbortSignal,
+): Promise<ProbeOutcome> {
+  if (get) return httpGet(get, target, signal);
+  if (tcpSocket) return tcpConnect(tcpSocket, target, signal);
+  if (exec) return execute(exec.command ?? [], target, signal);
+  throw new Error('local mode knows httpGet, tcpSocket and exec only');
 }
 
 function httpGet(action: NonNullable<Probe['httpGet']>, target: ProbeTarget, signal: AbortSignal): Promise<ProbeOutcome> {

@@ -60,13 +60,24 @@ export class ContainerProcess {
 
   /** Asks the group to end, and kills it when it has not after `graceMs`. Asking again with less time shortens the grace. */
   stop(graceMs: number): void {
+    this.killAfter(graceMs);
+    if (graceMs > 0) this.terminate();
+  }
+
+  /** Asks the group to end; only the first call counts. */
+  terminate(): void {
+    if (this.over.signal.aborted || this.asked) return;
+    this.asked = true;
+    killGroup(this.pid, 'SIGTERM');
+  }
+
+  /** Kills the group when it has not ended after `graceMs`; the shortest time that was told holds. */
+  killAfter(graceMs: number): void {
     if (this.over.signal.aborted) return;
     if (graceMs <= 0) {
       killGroup(this.pid, 'SIGKILL');
       return;
     }
-    if (!this.asked) killGroup(this.pid, 'SIGTERM');
-    this.asked = true;
     this.clock.sleep(graceMs, this.over.signal).then(
       () => killGroup(this.pid, 'SIGKILL'),
       () => undefined, // it ended in time
