@@ -31,8 +31,8 @@ export type Applied = {
 };
 
 /**
- * Does what the plan says: deletions first, because they make room, then creations, then marks. A step that fails keeps no other from
- * being done. Every write is noted in `writes` before the next reconcile.
+ * Does what the plan says: first what makes room, deletions and drains, then creations. A step that fails keeps none from being done
+ * but those that need its room. Every write is noted in `writes` before the next reconcile.
  */
 export async function applyPlan(plan: Plan, seen: Seen, context: ApplyContext): Promise<Applied> {
   const { deployment } = seen;
@@ -54,12 +54,15 @@ export async function applyPlan(plan: Plan, seen: Seen, context: ApplyContext): 
       if (await remove(removal, deployment, context)) removed.push(removal);
     }),
   );
-  if (mayCreate) await attempt(() => createReplicas(plan.create, seen, { ...context, onCreated: (pod) => created.push(pod) }));
   await attempt(() =>
     inGrowingBatches(plan.drain, async (removal) => {
       if (await patch(removal.replica, drainMark(removal.replica, context.clock.now()), deployment, context)) drained.push(removal);
     }),
   );
+  // What could not make room has not made it.
+  if (mayCreate && !failure) {
+    await attempt(() => createReplicas(plan.create, seen, { ...context, onCreated: (pod) => created.push(pod) }));
+  }
   await attempt(() =>
     inGrowingBatches(plan.unprotect, async (replica) => {
       await patch(replica, unprotectMark(replica), deployment, context);

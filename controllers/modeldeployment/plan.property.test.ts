@@ -109,7 +109,7 @@ const steps = (edit: fc.Arbitrary<Edit>, chances: readonly Chance[], most = 25):
       chances: fc.array(fc.constantFrom(...chances), { minLength: 1, maxLength: 5 }),
       backingOff: fc.boolean(),
     }),
-    { maxLength: most },
+    { maxLength: most, size: 'max' },
   );
 
 /** Runs a fleet through these steps; `check` sees each plan with the fleet before and after it. */

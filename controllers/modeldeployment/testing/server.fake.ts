@@ -16,6 +16,9 @@ type Patch = {
   };
 };
 
+/** A pod as it was stored, or as it was when it went. */
+export type PodChange = { readonly pod: Pod; readonly gone: boolean };
+
 /** What a server stores of one deployment, and what it does with writes to it: versions, preconditions, finalizers, garbage collection. */
 export class ServerFake {
   deployment: ModelDeployment | undefined;
@@ -24,13 +27,15 @@ export class ServerFake {
   readonly statusWrites: NonNullable<ModelDeployment['status']>[] = [];
   /** Every write that was done, such as `create qwen-aaaaa`. */
   readonly log: string[] = [];
-  /** UIDs of pods that went, oldest first: what a watch tells. */
-  readonly gone: string[] = [];
+  /** What a watch of the pods tells, oldest first. */
+  readonly changes: PodChange[] = [];
   /** Deleted pods stay, terminating, until `end`. */
   graceful = false;
   onCreate: (object: Pod) => void = () => {};
   /** Called before every write; throws to have it fail. */
   beforeWrite: () => void = () => {};
+  /** Called after every write, before it is answered; throws to have the answer lost. */
+  afterWrite: () => void = () => {};
   private readonly clock: Clock;
   private version = 1;
 
@@ -41,12 +46,14 @@ export class ServerFake {
   put(pod: Pod): Pod {
     const stored = { ...pod, metadata: { ...pod.metadata, resourceVersion: this.nextVersion() } };
     this.pods.set(pod.metadata.name, stored);
+    this.changes.push({ pod: stored, gone: false });
     return stored;
   }
 
   /** The last container of a terminating pod has ended. */
   end(name: string): void {
-    this.gone.push(this.pods.get(name)?.metadata.uid ?? '');
+    const pod = this.pods.get(name);
+    if (pod) this.changes.push({ pod, gone: true });
     this.pods.delete(name);
   }
 
@@ -86,51 +93,61 @@ export class ServerFake {
   }
 
   client() {
-    const storeOf = ({ kind }: ResourceType): Map<string, KubeObject> => (kind === 'Pod' ? this.pods : this.claims);
     return {
-      create: async (type: ResourceType, draft: Pod) => {
-        const { name } = draft.metadata;
-        this.beforeWrite();
-        if (storeOf(type).has(name)) throw answer(409, 'AlreadyExists');
-        const identity = { uid: `uid-${name}`, resourceVersion: this.nextVersion(), creationTimestamp: this.timestamp() };
-        const created = { ...draft, metadata: { ...draft.metadata, ...identity } };
-        this.onCreate(created);
-        storeOf(type).set(name, created);
-        this.log.push(`create ${name}`);
-        return created;
-      },
+      create: (type: ResourceType, draft: Pod) => this.write(`create ${draft.metadata.name}`, () => this.create(type, draft)),
       get: async (type: ResourceType, { name }: Named) => {
-        const found = type.kind === 'ModelDeployment' ? this.deployment : storeOf(type).get(name);
+        const found = type.kind === 'ModelDeployment' ? this.deployment : this.storeOf(type).get(name);
         if (!found) throw answer(404, 'NotFound');
         return found;
       },
-      delete: async (_: ResourceType, { name }: Named, { uid }: { readonly uid?: string }) => {
-        this.beforeWrite();
-        const pod = this.pods.get(name);
-        if (!pod) throw answer(404, 'NotFound');
-        if (uid !== pod.metadata.uid) throw answer(409, 'Conflict');
-        this.deletePod(name);
-        this.log.push(`delete ${name}`);
-      },
-      mergePatch: async (type: ResourceType, { name }: Named, patch: Patch) => {
-        this.beforeWrite();
-        const patched = type.kind === 'Pod' ? this.patchPod(name, patch) : this.patchDeployment(patch);
-        this.log.push(`patch ${name}`);
-        return patched;
-      },
-      apply: async (_: ResourceType, intent: { readonly status: NonNullable<ModelDeployment['status']> }) => {
-        this.beforeWrite();
-        if (!this.deployment) throw answer(404, 'NotFound');
-        this.statusWrites.push(intent.status);
-        return this.putDeployment({ ...this.deployment, status: intent.status });
-      },
+      delete: (_: ResourceType, { name }: Named, { uid }: { readonly uid?: string }) =>
+        this.write(`delete ${name}`, () => {
+          this.require(name, uid);
+          this.deletePod(name);
+        }),
+      mergePatch: (type: ResourceType, { name }: Named, patch: Patch) =>
+        this.write(`patch ${name}`, () => (type.kind === 'Pod' ? this.patchPod(name, patch) : this.patchDeployment(patch))),
+      apply: (_: ResourceType, intent: { readonly status: NonNullable<ModelDeployment['status']> }) =>
+        this.write(undefined, () => {
+          if (!this.deployment) throw answer(404, 'NotFound');
+          this.statusWrites.push(intent.status);
+          return this.putDeployment({ ...this.deployment, status: intent.status });
+        }),
     };
   }
 
-  private patchPod(name: string, { metadata: { uid, annotations = {} } }: Patch): Pod {
+  private async write<T>(line: string | undefined, work: () => T): Promise<T> {
+    this.beforeWrite();
+    const stored = work();
+    if (line !== undefined) this.log.push(line);
+    this.afterWrite();
+    return stored;
+  }
+
+  private create(type: ResourceType, draft: Pod): KubeObject {
+    const { name } = draft.metadata;
+    if (this.storeOf(type).has(name)) throw answer(409, 'AlreadyExists');
+    const identity = { uid: `uid-${name}`, resourceVersion: this.nextVersion(), creationTimestamp: this.timestamp() };
+    const created = { ...draft, metadata: { ...draft.metadata, ...identity } };
+    this.onCreate(created);
+    if (type.kind === 'Pod') return this.put(created);
+    this.claims.set(name, created);
+    return created;
+  }
+
+  private storeOf({ kind }: ResourceType): Map<string, KubeObject> {
+    return kind === 'Pod' ? this.pods : this.claims;
+  }
+
+  private require(name: string, uid: string | undefined): Pod {
     const pod = this.pods.get(name);
     if (!pod) throw answer(404, 'NotFound');
     if (uid !== pod.metadata.uid) throw answer(409, 'Conflict');
+    return pod;
+  }
+
+  private patchPod(name: string, { metadata: { uid, annotations = {} } }: Patch): Pod {
+    const pod = this.require(name, uid);
     const merged = Object.entries({ ...pod.metadata.annotations, ...annotations }).filter(
       (entry): entry is [string, string] => entry[1] !== null,
     );

@@ -66,17 +66,28 @@ export class World {
     return this.reconciler(key, { signal: new AbortController().signal, logger: silentLogger });
   }
 
-  /** The cache catches up, the status included, and agents hear that they are to drain. */
+  /** The caches catch up, as if they were listed anew. */
   sync(): void {
-    for (const uid of this.api.gone.splice(0)) this.writes.gone(key, uid);
+    this.catchUp();
     this.cached.clear();
-    for (const [name, pod] of this.server) {
-      this.cached.set(name, pod);
+    for (const [name, pod] of this.server) this.cached.set(name, pod);
+    this.shown = this.api.deployment;
+  }
+
+  /** The cache of the pods hears of the next changes, of all unless told how many; agents hear that they are to drain. */
+  catchUp(changes = Number.POSITIVE_INFINITY): void {
+    for (const { pod, gone } of this.api.changes.splice(0, changes)) {
+      if (!gone) this.cached.set(pod.metadata.name, pod);
+      else {
+        this.cached.delete(pod.metadata.name);
+        this.writes.gone(key, pod.metadata.uid ?? '');
+      }
+    }
+    for (const pod of this.server.values()) {
       const { uid = '' } = pod.metadata;
       const status = this.probes.get(uid)?.status;
       if (status && isReplicaDraining(pod)) this.probes.set(uid, { status: { ...status, draining: true } });
     }
-    this.shown = this.api.deployment;
   }
 
   /** Reconciles and catches up until nothing is written any more. */
@@ -99,10 +110,15 @@ export class World {
   }
 
   setReady(name: string, fields: Partial<AgentStatus> = {}): void {
+    this.loads(name, fields);
+    this.sync();
+  }
+
+  /** The replica has loaded; the cache does not know yet. */
+  loads(name: string, fields: Partial<AgentStatus> = {}): void {
     const conditions = [{ type: 'Ready', status: 'True' as const }];
     const { metadata } = this.setStatus(name, { phase: 'Running', conditions, containerStatuses: [container({ running: {} })] });
     this.probes.set(metadata.uid ?? '', { status: agent({ phase: 'Ready', percent: 100, ...fields }) });
-    this.sync();
   }
 
   get server(): Map<string, Pod> {
@@ -129,9 +145,15 @@ export class World {
     return [...this.server.keys()];
   }
 
-  /** Names of pods that are neither marked to drain nor being deleted. */
+  /** Names of pods that are neither marked to drain nor being deleted, and have not ended. */
   get staying(): string[] {
-    return [...this.server.values()].filter((pod) => !isReplicaDraining(pod)).map(({ metadata }) => metadata.name);
+    const stays = (pod: Pod) => !isReplicaDraining(pod) && pod.status?.phase !== 'Failed';
+    return [...this.server.values()].filter(stays).map(({ metadata }) => metadata.name);
+  }
+
+  /** Names of pods that are being deleted. */
+  get ending(): string[] {
+    return [...this.server.values()].filter(({ metadata }) => metadata.deletionTimestamp).map(({ metadata }) => metadata.name);
   }
 
   condition(type: string) {
