@@ -50,9 +50,9 @@ export class Processes {
   async stop(name: string, graceMs: number): Promise<void> {
     const kept = await this.kept(name);
     if (!kept || !(await runs(kept))) return;
-    process.kill(kept.pid, graceMs > 0 ? 'SIGTERM' : 'SIGKILL');
+    signal(kept.pid, graceMs > 0 ? 'SIGTERM' : 'SIGKILL');
     if (await isGone(kept, graceMs)) return;
-    process.kill(kept.pid, 'SIGKILL');
+    signal(kept.pid, 'SIGKILL');
     if (!(await isGone(kept, 10_000))) throw new Error(`${name} (process ${kept.pid}) does not end, not even killed`);
   }
 
@@ -104,5 +104,14 @@ async function isGone(kept: Kept, timeoutMs: number): Promise<boolean> {
   for (const until = performance.now() + timeoutMs; ; await sleep(50)) {
     if (!(await runs(kept))) return true;
     if (performance.now() > until) return false;
+  }
+}
+
+/** A process that ends between the look at it and the signal has what was wanted. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
