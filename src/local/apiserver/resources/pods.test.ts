@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import type { JsonObject } from '../../../core/json.ts';
+import { applyStrategicMergePatch, podMergeRule } from '../../../kube/index.ts';
+import { patches, podExample } from '../../../kube/testing/patch-examples.fake.ts';
 import { summarizePod } from './pod-columns.ts';
 import { pods } from './pods.ts';
 
@@ -115,3 +117,12 @@ test('of a pod only few fields may change, and the node once', () => {
   const { object: bound } = admit({ ...containers('x:1'), nodeName: 'local' }, object);
   expect(admit({ ...containers('x:1'), nodeName: 'other' }, bound).messages[0]).toContain('spec: Forbidden');
 });
+
+test.each(Object.entries(patches))(
+  'a strategic merge patch of %s follows the rules of a cluster, which know one key a list',
+  (_, patch) => {
+    const patched = applyStrategicMergePatch(podExample, patch, pods.merge);
+    expect(patched).toEqual(applyStrategicMergePatch(podExample, patch, podMergeRule));
+    expect(patched).not.toEqual(podExample);
+  },
+);
