@@ -4,9 +4,18 @@ import type { FetchStatus, RequestDrain } from './prober.ts';
 /** A status is about a kilobyte; what is larger is not one. */
 const maxBytes = 65_536;
 
-/** Talks to agents over HTTP; connections are kept between two questions. */
+/** An agent that loads is asked each second. The rest is not worth a connection: to thousands of agents they take hundreds of megabytes. */
+const keepAliveMs = 4_000;
+
+/** Talks to agents over HTTP; connections are kept between two questions that soon follow each other. */
 export class AgentClient {
-  private readonly agent = new Agent({ keepAliveTimeout: 15_000, connect: { timeout: 2_000 }, maxResponseSize: maxBytes });
+  private readonly agent = new Agent({
+    keepAliveTimeout: keepAliveMs,
+    // Whatever longer time a server offers.
+    keepAliveMaxTimeout: keepAliveMs,
+    connect: { timeout: 2_000 },
+    maxResponseSize: maxBytes,
+  });
 
   readonly fetchStatus: FetchStatus = async (target, signal) => {
     const text = await this.call(target, 'GET', '/status', signal);

@@ -19,7 +19,7 @@ export class FakeAgents {
   questions = 0;
 
   private constructor() {
-    this.server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+    this.server = createServer((request, response) => {
       const address = request.socket.localAddress ?? '';
       const agent = this.agents.get(address);
       if (!agent) {

@@ -4,6 +4,9 @@ import { ConnectionError } from './api-error.ts';
 /** A signal that aborts with the caller's, or with a ConnectionError after `ms`. `end` must be called: it frees the timer and the listener. */
 export type Deadline = { readonly signal: AbortSignal; end(): void };
 
+/** One for all: an error with a stack for each call that is answered in time would cost more than the timer. */
+const inTime = new DOMException('the deadline is over in time', 'AbortError');
+
 export function startDeadline(clock: Clock, ms: number, what: string, caller: AbortSignal | undefined): Deadline {
   const controller = new AbortController();
   const over = new AbortController();
@@ -21,7 +24,7 @@ export function startDeadline(clock: Clock, ms: number, what: string, caller: Ab
     signal: controller.signal,
     end: () => {
       caller?.removeEventListener('abort', onAbort);
-      over.abort();
+      over.abort(inTime);
     },
   };
 }
