@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { Pool } from 'undici';
 import { expect, test } from 'vitest';
 import { agentStatus, drainingHeader } from '../core/agent-contract.ts';
+import { Failure } from '../core/failure.ts';
 import { phaseIs, startReadyWorker, startTestWorker, type TestWorker } from './worker.fixture.ts';
 
 const streamed = JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }], stream: true });
@@ -52,6 +53,15 @@ test('when the engine dies, its streams end with an error event and without [DON
   await phaseIs(worker, 'Ready');
   expect(worker.engines).toHaveLength(2);
   expect((await chat(worker)).status).toBe(200);
+});
+
+test('an engine that runs out of memory after its model was loaded is started again: it could load it', async () => {
+  const full = new Failure('HostOutOfMemory', 'The memory of the container was used up.');
+  await using worker = await startReadyWorker();
+  worker.engines[0]?.kill(full);
+  await phaseIs(worker, 'Failed');
+  expect(await worker.status()).toMatchObject({ reason: 'HostOutOfMemory', message: full.message });
+  await phaseIs(worker, 'Ready');
 });
 
 test('an engine that hangs is ended and replaced', async () => {

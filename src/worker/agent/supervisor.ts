@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { formatDuration } from '../../core/durations.ts';
 import { describeError, Failure } from '../../core/failure.ts';
+import { reasonInWords } from '../../core/failure-words.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { FailureReason } from '../../core/reasons.ts';
 import type { Engine } from '../engines/engine.ts';
@@ -63,10 +64,12 @@ export class Supervisor {
     while (!signal.aborted) {
       const failure = await this.life(signal);
       if (signal.aborted) return;
-      if (this.current.phase === 'Ready' && clock.now() - this.current.lastProgressAt > provenMs) backOffMs = firstBackOffMs;
+      const wasLoaded = this.current.phase === 'Ready';
+      if (wasLoaded && clock.now() - this.current.lastProgressAt > provenMs) backOffMs = firstBackOffMs;
       this.current = fail(this.current, failure, clock.now());
       metrics.engineFailed(failure.reason);
-      if (!passing.has(failure.reason)) {
+      // What was loaded can be loaded: then the cause lay in what it was asked to do.
+      if (!passing.has(failure.reason) && !wasLoaded) {
         logger.error({ reason: failure.reason, remedy: failure.remedy }, failure.message);
         return;
       }
@@ -93,7 +96,9 @@ export class Supervisor {
       signal.throwIfAborted();
       return await engine.ended;
     } catch (error) {
-      return error instanceof Failure ? error : new Failure('EngineCrashed', describeError(error), { cause: error });
+      if (error instanceof Failure) return error;
+      const words = describeError(error);
+      return new Failure(reasonInWords(words) ?? 'EngineCrashed', words, { cause: error });
     } finally {
       over.abort();
       await this.stop();

@@ -1,8 +1,9 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { TestApiServer } from '../../../../test/fakes/api-server.ts';
 import { download } from './download.ts';
 import { type FileServer, ggufOf, impatientClock, startFileServer } from './file-server.fixture.ts';
 import { HttpClient, type HttpClientOptions } from './http-client.ts';
@@ -235,6 +236,41 @@ test('refuses before the first byte what the disk has no room for', async () => 
   server.length = 2 ** 60;
   await expect(run()).rejects.toMatchObject({ reason: 'OutOfDisk' });
   expect((await readdir(directory)).filter((name) => name.endsWith('.partial'))).toEqual([]);
+});
+
+test.each([
+  ['ENOSPC', 'OutOfDisk'],
+  ['EDQUOT', 'OutOfDisk'],
+  ['EIO', 'CacheNotWritable'],
+])('a disk that says %s in the middle of the file is %s, and what came stays for the next try', async (code, reason) => {
+  server.pace = 10_000;
+  const probe = await open(directory);
+  const handle = Object.getPrototypeOf(probe) as FileHandle;
+  await probe.close();
+  const { writev } = handle;
+  let batches = 0;
+  const spy = vi.spyOn(handle, 'writev').mockImplementation(function (this: FileHandle, ...call: Parameters<FileHandle['writev']>) {
+    batches += 1;
+    return batches > 2 ? Promise.reject(Object.assign(new Error(`${code}: write`), { code })) : writev.apply(this, call);
+  });
+  try {
+    await expect(run()).rejects.toMatchObject({ reason, message: expect.stringContaining(directory) });
+  } finally {
+    spy.mockRestore();
+  }
+  expect(server.requests).toHaveLength(1); // trying again would not help
+  expect(await readFile((await run()).path)).toEqual(content);
+  expect(server.requests[1]?.headers.range).toMatch(/^bytes=\d+-$/);
+});
+
+test('a server whose certificate nobody vouches for is SourceUntrusted, and is not asked again', async () => {
+  await using stranger = await TestApiServer.start();
+  const seen: Partial<Run> = {};
+  await expect(run(seen, {}, `${stranger.server.url}/tiny.gguf`)).rejects.toMatchObject({
+    reason: 'SourceUntrusted',
+    message: expect.stringMatching(/\/tiny\.gguf: .*certificate.* \([A-Z_]+\)\.$/),
+  });
+  expect(seen.slept).toEqual([]);
 });
 
 test('a token that no header can carry is refused without being told', () => {

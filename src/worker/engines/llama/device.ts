@@ -1,5 +1,5 @@
-import { type Llama, NoBinaryFoundError } from 'node-llama-cpp';
-import { describeError, Failure } from '../../../core/failure.ts';
+import type { Llama } from 'node-llama-cpp';
+import { Failure } from '../../../core/failure.ts';
 import type { Device } from '../engine.ts';
 
 /** What to ask node-llama-cpp for; `Auto` is settled by what there is. */
@@ -16,14 +16,6 @@ export function gpuFor(device: Device): false | 'cuda' | 'vulkan' | 'auto' {
     case 'WebGPU':
       throw new Failure('UnsupportedModel', 'The engine llama does not run on WebGPU; choose device CPU, CUDA, Vulkan or Auto.');
   }
-}
-
-/** The failure that no usable build for `device` means. */
-export function deviceFailure(device: Device, error: unknown): Failure {
-  if (!(error instanceof NoBinaryFoundError))
-    return new Failure('EngineCrashed', `llama.cpp cannot run on ${device}: ${describeError(error)}`, { cause: error });
-  const message = `No build of llama.cpp that can run on ${device === 'Auto' ? 'any device' : device} here is installed.`;
-  return new Failure(device === 'CPU' || device === 'Auto' ? 'UnsupportedModel' : 'DeviceMissing', message, { cause: error });
 }
 
 /**

@@ -1,8 +1,10 @@
-import { getLlama, InsufficientMemoryError, type Llama, type LlamaContext, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp';
-import { describeError, Failure } from '../../../core/failure.ts';
+import { getLlama, type Llama, type LlamaContext, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp';
+import { Failure } from '../../../core/failure.ts';
+import { computeThreads, memoryLimit } from '../cgroup.ts';
 import type { LoadRequest } from '../engine.ts';
-import { computeThreads, memoryLimit } from './cgroup.ts';
-import { assertDevice, deviceFailure, gpuFor } from './device.ts';
+import { LineTail } from '../line-tail.ts';
+import { assertDevice, gpuFor } from './device.ts';
+import { contextFailure, deviceFailure, modelFailure } from './load-failures.ts';
 
 /** Tokens of context when neither the deployment nor the model says less: the KV cache of every sequence is reserved up front. */
 const defaultContextLength = 4096;
@@ -25,30 +27,36 @@ export async function loadLlama(request: LoadRequest, onProgress: (fraction: num
     throw new Failure('UnsupportedModel', `The engine llama runs at most ${mostSequences} sequences, not ${request.maxSequences}.`);
   }
   const threads = computeThreads();
-  const llama = await startLlama(request, threads);
+  const words = new LineTail();
+  const llama = await startLlama(request, threads, words);
   const limit = memoryLimit();
   if (limit !== undefined) await llama.setRamCap(limit);
 
-  const model = await loadModel(llama, request, onProgress, signal);
+  const model = await loadModel(llama, request, words, onProgress, signal);
   const device = await assertDevice(llama, request.device, model.gpuLayers);
   const contextLength = chooseContextLength(request, model.trainContextSize);
-  const context = await createContext(model, request.maxSequences, contextLength, device, signal);
+  const context = await createContext(model, request.maxSequences, contextLength, device, words, signal);
   return { llama, model, context, contextLength, device, threads };
 }
 
-async function startLlama(request: LoadRequest, threads: number): Promise<Llama> {
+async function startLlama(request: LoadRequest, threads: number, words: LineTail): Promise<Llama> {
   const gpu = gpuFor(request.device);
+  const logger = (level: LlamaLogLevel, message: string) => {
+    words.add(message);
+    process.stderr.write(`llama.cpp ${level}: ${message.trim()}\n`);
+  };
   try {
     // Never a source build or a download: what is not in the image is missing.
-    return await getLlama({ gpu, build: 'never', skipDownload: true, maxThreads: threads, logLevel: LlamaLogLevel.warn, logger: logLine });
+    return await getLlama({ gpu, build: 'never', skipDownload: true, maxThreads: threads, logLevel: LlamaLogLevel.warn, logger });
   } catch (error) {
-    throw deviceFailure(request.device, error);
+    throw deviceFailure(request.device, error, words);
   }
 }
 
 async function loadModel(
   llama: Llama,
   request: LoadRequest,
+  words: LineTail,
   onLoadProgress: (fraction: number) => void,
   signal: AbortSignal,
 ): Promise<LlamaModel> {
@@ -56,9 +64,7 @@ async function loadModel(
     return await llama.loadModel({ modelPath: request.modelPath, onLoadProgress, loadSignal: signal });
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof InsufficientMemoryError)
-      throw new Failure(llama.gpu === false ? 'HostOutOfMemory' : 'DeviceOutOfMemory', error.message, { cause: error });
-    throw new Failure('UnsupportedModel', `llama.cpp cannot load ${request.modelPath}: ${describeError(error)}`, { cause: error });
+    throw modelFailure(request.modelPath, llama.gpu !== false, error, words);
   }
 }
 
@@ -77,17 +83,13 @@ async function createContext(
   sequences: number,
   contextSize: number,
   device: string,
+  words: LineTail,
   createSignal: AbortSignal,
 ): Promise<LlamaContext> {
   try {
     return await model.createContext({ sequences, contextSize, createSignal });
   } catch (error) {
     createSignal.throwIfAborted();
-    const message = `${sequences} sequences of ${contextSize} tokens do not fit on ${device}: ${describeError(error)}`;
-    throw new Failure(error instanceof InsufficientMemoryError ? 'KVCacheTooSmall' : 'EngineCrashed', message, { cause: error });
+    throw contextFailure(`${sequences} sequences of ${contextSize} tokens`, device, error, words);
   }
-}
-
-function logLine(level: LlamaLogLevel, message: string): void {
-  process.stderr.write(`llama.cpp ${level}: ${message.trim()}\n`);
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../../../core/clock.ts';
 import { Failure } from '../../../core/failure.ts';
 import type { JsonObject } from '../../../core/json.ts';
 import type { Logger } from '../../../core/logger.ts';
+import { memoryLimit, oomKills } from '../cgroup.ts';
 import {
   type ChatMessage,
   type Engine,
@@ -14,6 +15,7 @@ import {
   type LoadRequest,
   RefusedError,
 } from '../engine.ts';
+import { endOfEngine } from './end-of-engine.ts';
 import { EventQueue } from './event-queue.ts';
 import { LastWords } from './last-words.ts';
 import type { CallResult, FromEngine, ToEngine, WireError } from './messages.ts';
@@ -30,7 +32,7 @@ type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
 
 /**
  * The agent's side of an engine that runs in a process of its own: the engine may crash without taking the ports down.
- * Once the process has ended, every call fails with `EngineCrashed` and the engine's last words.
+ * Once the process has ended, every call fails with why it did, and the engine's last words.
  */
 export class EngineProcess implements Engine {
   /** Resolves with the failure when the process has ended, however it did. */
@@ -110,22 +112,26 @@ export class EngineProcess implements Engine {
     await this.ended;
   }
 
-  /** Ends the process at once. `reason` is what callers are told instead of `EngineCrashed`. */
+  /** Ends the process at once. `reason` is what callers are told instead of how it ended. */
   kill(reason?: Failure): void {
     this.verdict ??= reason;
     this.child.kill('SIGKILL');
   }
 
   private async watch(words: LastWords | undefined): Promise<Failure> {
-    const how = await Promise.race([
+    const killsBefore = oomKills();
+    const failure = await Promise.race([
       // Not 'close': Node does not emit it after a disconnect from this side.
-      Promise.all([once(this.child, 'exit'), words?.finished]).then(([[code, signal]]) =>
-        signal ? `was ended by ${signal}` : `ended with code ${code}`,
+      Promise.all([once(this.child, 'exit'), words?.finished]).then(([[code, signal]]) => {
+        const outOfMemory = (oomKills() ?? 0) > (killsBefore ?? 0);
+        return endOfEngine({ code, signal, words: words?.tail, outOfMemory, memoryLimit: memoryLimit() });
+      }),
+      once(this.child, 'error').then(
+        ([error]) =>
+          new Failure('EngineCrashed', `The engine process could not be started: ${(error as Error).message}.`, { cause: error }),
       ),
-      once(this.child, 'error').then(([error]) => `could not be started: ${(error as Error).message}`),
     ]);
-    const last = words?.tail() ?? '';
-    this.failure = this.verdict ?? new Failure('EngineCrashed', `The engine process ${how}.${last ? ` Last words: ${last}` : ''}`);
+    this.failure = this.verdict ?? failure;
     for (const call of this.calls.values()) call.fail(this.failure);
     this.calls.clear();
     return this.failure;

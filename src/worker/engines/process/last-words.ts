@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream';
+import { LineTail } from '../line-tail.ts';
 
-const keptLines = 20;
 const longestLine = 500;
 
-/** Passes on what a process writes, line by line, and keeps the end of it: the reason of a crash is in its last words. */
+/** Passes on what a process writes, line by line, and keeps the end of it. */
 export class LastWords {
   /** Resolves when the stream has ended: all has been said. */
   readonly finished: Promise<void>;
+  readonly tail = new LineTail();
 
-  private readonly lines: string[] = [];
   private partial = '';
 
   constructor(stream: Readable, onLine: (line: string) => void) {
@@ -27,16 +27,8 @@ export class LastWords {
     });
   }
 
-  /** The last `count` lines, joined for a one-line message. */
-  tail(count = 3): string {
-    return this.lines.slice(-count).join(' | ');
-  }
-
   private keep(text: string, onLine: (line: string) => void): void {
-    const line = text.trim().slice(0, longestLine);
-    if (line === '') return;
-    this.lines.push(line);
-    if (this.lines.length > keptLines) this.lines.shift();
-    onLine(line);
+    const line = this.tail.add(text);
+    if (line !== undefined) onLine(line);
   }
 }

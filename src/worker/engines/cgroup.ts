@@ -24,6 +24,13 @@ export function memoryLimit(read: ReadFile = readIfThere): number | undefined {
   return Number.isFinite(bytes) && bytes > 0 && bytes < 2 ** 60 ? bytes : undefined;
 }
 
+/** How often the kernel has ended a process of the container because its memory was used up; undefined when nobody counts. */
+export function oomKills(read: ReadFile = readIfThere): number | undefined {
+  const text = read(`${root}/memory.events`) ?? read(`${root}/memory/memory.oom_control`);
+  const [, count] = /^oom_kill (\d+)$/m.exec(text ?? '') ?? [];
+  return count === undefined ? undefined : Number(count);
+}
+
 /**
  * Threads to compute with: one core of the container's limit stays for Node, at least one thread computes.
  * ggml's threads spin at barriers, so that a thread without a core of its own stops all: on two cores beside other work,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { computeThreads, cpuLimit, memoryLimit } from './cgroup.ts';
+import { computeThreads, cpuLimit, memoryLimit, oomKills } from './cgroup.ts';
 
 const files = (content: Record<string, string>) => (path: string) => content[path.replace('/sys/fs/cgroup/', '')];
 
@@ -27,3 +27,9 @@ test.each([
 ])('with %d cores and a limit of %s computes with %d threads', (cores, limit, threads) =>
   expect(computeThreads(cores, limit ?? cores)).toBe(threads),
 );
+
+test.each([
+  ['v2', { 'memory.events': 'low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 0\n' }, 2],
+  ['v1', { 'memory/memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\noom_kill 1\n' }, 1],
+  ['no control groups', {}, undefined],
+])('counts what was ended for memory: %s', (_, content, kills) => expect(oomKills(files(content))).toBe(kills));
