@@ -14,7 +14,7 @@ export const newRevision = 'NewRevision';
 export function progressing(observed: Observation, count: Tally): ConditionState {
   const { deployment, acceptance } = observed;
   if (deployment.metadata.deletionTimestamp !== undefined)
-    return { status: 'True', reason: 'Terminating', message: farewell(count, 'It is deleted.') };
+    return { status: 'True', reason: 'Terminating', message: farewell([...count.leaving, ...count.standing], 'It is deleted.') };
   if (!acceptance.accepted) return { status: 'False', reason: acceptance.reason, message: acceptance.message };
   const halt = count.desired > 0 ? haltOf(observed, count) : undefined;
   if (halt) return { status: 'False', ...halt };
@@ -36,13 +36,12 @@ function moving({ previous, revision }: Observation, count: Tally): ConditionSta
     return { status: 'True', reason: 'Scaling', message: `${standing.length} replicas exist, ${desired} are wanted.` };
   if (updatedReady < desired)
     return { status: 'True', reason: 'Loading', message: `${updatedReady} of ${desired} replicas have loaded the model.` };
-  if (leaving.length > 0) return { status: 'True', reason: 'Draining', message: farewell(count, 'They go.') };
+  if (leaving.length > 0) return { status: 'True', reason: 'Draining', message: farewell(leaving, 'They go.') };
   return { status: 'False', reason: rolloutComplete, message: 'Everything is as the spec says.' };
 }
 
 /** What is waited for before replicas go. */
-function farewell({ leaving, standing }: Tally, otherwise: string): string {
-  const going = [...leaving, ...standing];
+function farewell(going: readonly Replica[], otherwise: string): string {
   const busy = going.filter((replica) => requests(replica) > 0).sort((a, b) => requests(b) - requests(a));
   if (busy.length > 0) {
     const total = busy.reduce((sum, replica) => sum + requests(replica), 0);

@@ -44,6 +44,8 @@ export type Seen = {
   readonly nodeClasses: ReadonlyMap<string, string>;
   /** How long a replica may finish its requests before it ends. */
   readonly drainTimeoutMs: number;
+  /** How long a replica may get no further before it is called stalled. */
+  readonly noProgressTimeoutMs: number;
 };
 
 // Without a spec that can be read nothing is called stalled, and replicas drain for as long as in a spec that says nothing.
@@ -75,6 +77,7 @@ export function gather(key: string, sight: Sight, now: number): Seen | undefined
     replicas,
     nodeClasses: nodeClassesOf(replicas, sight.nodes),
     drainTimeoutMs: spec ? parseDuration(spec.rollout.drainTimeout) : defaultDrainTimeoutMs,
+    noProgressTimeoutMs,
   };
 }
 

@@ -35,7 +35,9 @@ export type ReconcilerOptions = {
 };
 
 /** While a replica loads or ends, time alone can change what is to be said of it: it may stall, or be lost. */
-const recheckMs = 10_000;
+function recheckMs({ noProgressTimeoutMs }: Seen): number {
+  return Math.max(1_000, Math.min(10_000, noProgressTimeoutMs));
+}
 
 /** One reconcile after the other, of any deployment: gather, plan, apply, report. */
 export function reconciler(sight: Sight, options: ReconcilerOptions): Reconcile {
@@ -146,7 +148,7 @@ class Reconciler {
       this.sight.writes.expiresIn(key),
       this.replacements.waitMs(key) || undefined,
       this.refusals.waitMs(key) || undefined,
-      inMotion ? recheckMs : undefined,
+      inMotion ? recheckMs(seen) : undefined,
       ...seen.replicas.map((replica) => drainDueMs(replica, seen.drainTimeoutMs, now)),
     ]);
   }

@@ -52,6 +52,7 @@ export class Reports {
       replicas,
       nodeClasses: this.nodeClasses,
       drainTimeoutMs: 300_000,
+      noProgressTimeoutMs: 300_000,
     };
     return this.reporter.report(key, seen, outcome, new AbortController().signal);
   }
