@@ -95,3 +95,9 @@ test('reads when phases began from the pod', () => {
   expect(toldTimes(running(0))).toEqual({ Pending: t0, Scheduled: t0 + 1_000, PullingImage: t0 + 2_000, Fetching: t0 + 9_000 });
   expect(toldTimes(running(1))).toEqual({ Fetching: t0 + 9_000 });
 });
+
+test('takes no container beside the worker for it', () => {
+  const beside = container({ running: { startedAt: '2026-01-01T00:00:03Z' } }, { name: 'log', restartCount: 4 });
+  const worker = container({ running: { startedAt: '2026-01-01T00:00:09Z' } });
+  expect(toldTimes(pod('a', { status: { containerStatuses: [beside, worker] } }))).toEqual({ Pending: t0, Fetching: t0 + 9_000 });
+});

@@ -1,5 +1,6 @@
 import { phaseLadder } from '../../src/core/phases.ts';
 import type { Pod } from '../../src/kube/index.ts';
+import { workerOf } from './failures/signals.ts';
 import type { PhaseTimes } from './load-times.ts';
 import { type LadderPhase, rankOf } from './progress.ts';
 
@@ -28,8 +29,9 @@ export type Sighting = {
 type ToldTimes = { readonly [phase in LadderPhase]?: number };
 
 /** When the phases before the agent's began, in milliseconds, as scheduler and kubelet tell it. */
-export function toldTimes({ metadata, status }: Pod): ToldTimes {
-  const container = status?.containerStatuses?.[0];
+export function toldTimes(pod: Pod): ToldTimes {
+  const { metadata, status } = pod;
+  const container = workerOf(pod);
   const since = (type: string) => status?.conditions?.find((condition) => condition.type === type && condition.status === 'True');
   const first = (container?.restartCount ?? 0) === 0;
   const texts = {
