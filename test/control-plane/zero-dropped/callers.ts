@@ -22,6 +22,7 @@ export class Callers {
   private readonly running: Promise<void>[] = [];
   private phase = '';
   private ended: Promise<void> | undefined;
+  private asking = 0;
 
   constructor(gateways: readonly string[]) {
     this.pools = gateways.map((url) => new Pool(url, { connections: null, headersTimeout: 0, bodyTimeout: 0, keepAliveTimeout: 60_000 }));
@@ -46,6 +47,11 @@ export class Callers {
     return this.tallies;
   }
 
+  /** Callers that wait for an answer or its end. */
+  get underway(): number {
+    return this.asking;
+  }
+
   /** What was seen in this phase so far. */
   get current(): Tally {
     const tally = this.tallies.get(this.phase);
@@ -65,12 +71,14 @@ export class Callers {
       const startedAt = Date.now();
       let failure: string | undefined;
       let frames = 0;
+      this.asking += 1;
       try {
         if (streams) frames = await stream(pool, asked);
         else await whole(pool, asked);
       } catch (error) {
         failure = `${streams ? 'stream' : 'request'} begun in "${began}", after ${Date.now() - startedAt} ms: ${describeError(error)}`;
       }
+      this.asking -= 1;
       const tally = this.current;
       tally.requests += 1;
       tally.frames += frames;

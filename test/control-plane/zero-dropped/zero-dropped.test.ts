@@ -24,7 +24,9 @@ const model = 'words';
 const image = 'modelfleet-worker';
 const streams = 50;
 const wholes = 6;
-const patienceMs = 60_000;
+/** Requests that a replica takes from one gateway. */
+const running = 16;
+const patienceMs = 90_000;
 const crds = join(import.meta.dirname, '../../../crds');
 const worker = join(import.meta.dirname, 'scripted-worker.ts');
 
@@ -83,7 +85,7 @@ describe.skipIf(!ours)('under 50 concurrent streams through two gateways', () =>
     for (const close of closers.reverse()) await close();
   }, 60_000);
 
-  test('a rolling update, a controller that is killed, node drains and a scale-in lose no request and break no stream', async () => {
+  test('a rolling update, a controller that is killed, node drains, a scale-in and a deletion lose no request and break no stream', async () => {
     onTestFailed(tellAll);
     await callersAreServed();
 
@@ -102,19 +104,31 @@ describe.skipIf(!ours)('under 50 concurrent streams through two gateways', () =>
       await settled(3, before);
     });
 
-    await phase('node drain', () => drain('node-a', 3));
+    await phase('node drain', async () => {
+      await ask('wait', `--for=jsonpath={.status.expectedPods}=3`, `pdb/${model}`, '-n', namespace, '--timeout=30s');
+      await drain('node-a', 3);
+    });
     await phase('scale-in 3 to 1', async () => {
       await ask('scale', `mdep/${model}`, '-n', namespace, '--replicas=1');
       await settled(1);
+      await ask('wait', '--for=delete', `pdb/${model}`, '-n', namespace, '--timeout=30s'); // else nobody could drain its node
     });
     await phase('node drain of the only replica', () => drain(replicas()[0]?.spec?.nodeName ?? '', 1));
 
-    await callers.stop();
+    callers.enter('deletion');
+    const answered = callers.stop();
+    await eventually(() => callers.underway <= running, patienceMs); // nobody waits any more
+    await client.delete(modelDeployments, { namespace, name: model });
+    expect(callers.underway).toBeGreaterThan(0);
+    await answered;
+    await eventually(() => replicas().length === 0, patienceMs);
+    await ask('wait', '--for=delete', `mdep/${model}`, '-n', namespace, '--timeout=60s');
+
     console.log(table(callers));
     expect([...callers.seen.values()].flatMap((tally) => tally.failures)).toEqual([]);
     // Not even the gateways met one that they had to make good.
     expect(gateways.flatMap((gateway) => gateway.complaints())).toEqual([]);
-  }, 240_000);
+  }, 300_000);
 
   /** What helps to understand a failure. */
   async function tellAll(): Promise<void> {
@@ -131,7 +145,7 @@ describe.skipIf(!ours)('under 50 concurrent streams through two gateways', () =>
       // Fewer than callers: some wait in workers, some in gateways, when one replica is left.
       engine: { type: 'Worker', device: 'CPU', tuning: { maxSequences: 24 }, env: [{ name: 'VERSION', value: version }] },
       replicas: 3,
-      serving: { maxConcurrencyPerReplica: 16, maxQueue: 256 },
+      serving: { maxConcurrencyPerReplica: running, maxQueue: 256 },
       rollout: { drainTimeout: '60s' },
     };
   }
