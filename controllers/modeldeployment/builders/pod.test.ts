@@ -82,6 +82,11 @@ describe('a replica whose cache is on one node', () => {
     });
   });
 
+  test('leaves to the server what is no affinity', () => {
+    const affinity = { podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: 'near' } };
+    expect(built({ template: { spec: { affinity } } }, { onOneNode: true }).spec?.affinity).toEqual(affinity);
+  });
+
   test("keeps the user's own wishes", () => {
     const affinity = { nodeAffinity: {}, podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [wish] } };
     expect(built({ placement: { affinity } }, { onOneNode: true }).spec?.affinity).toEqual({

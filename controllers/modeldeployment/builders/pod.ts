@@ -103,7 +103,8 @@ export function buildPod(deployment: ModelDeployment, template: PodTemplate, { n
 function besideReplicas(name: string, affinity: Affinity = {}): Affinity {
   const term = { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { [labels.model]: name } } };
   const { podAffinity } = affinity;
-  const preferred = podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  const preferred: unknown = podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  if (!Array.isArray(preferred)) return affinity; // handed through unread: the server says what is wrong with it
   const beside = { weight: 100, podAffinityTerm: term };
   return { ...affinity, podAffinity: { ...podAffinity, preferredDuringSchedulingIgnoredDuringExecution: [...preferred, beside] } };
 }
