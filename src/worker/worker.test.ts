@@ -129,6 +129,16 @@ test('a request that comes on a kept connection just after SIGTERM is refused, n
   await kept.close();
 });
 
+test('a kept connection that stays silent holds a worker up for no longer than gateways need to hear of its end', async () => {
+  await using worker = await startReadyWorker({ lingerMs: 200 });
+  const socket = connect(worker.worker.port, '127.0.0.1').resume();
+  await once(socket, 'connect');
+  const closed = once(socket, 'close').then(() => performance.now());
+  const began = performance.now();
+  await worker.worker.stop();
+  expect((await closed) - began).toBeGreaterThanOrEqual(190);
+});
+
 test('a caller who reads slowly gets the whole answer of a worker that ends', async () => {
   await using worker = await startReadyWorker();
   // Every event repeats the name: 20 MB, more than sockets hold.
