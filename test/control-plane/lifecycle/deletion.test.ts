@@ -2,7 +2,7 @@ import { beforeAll, expect, inject } from 'vitest';
 import { controllerRevisions } from '../../../controllers/modeldeployment/history.ts';
 import { modelDeployments } from '../../../controllers/modeldeployment/status-writer.ts';
 import { drainFinalizer } from '../../../src/api/resources.ts';
-import { namespaces, type Pod } from '../../../src/kube/index.ts';
+import { namespaces, nodes, type Pod } from '../../../src/kube/index.ts';
 import { openAccount } from './harness/account.ts';
 import { holds, warm } from './harness/curve.ts';
 import { loads } from './harness/scripted-kubelet.ts';
@@ -123,8 +123,9 @@ scenarios('deletion', () => {
     await world.apply('qwen', { rollout });
     await world.loaded('qwen', 1);
     await kubelet.lose(`${namespace}-a`);
+    await world.admin.delete(nodes, { name: `${namespace}-a` });
     await world.delete('qwen');
-    await gone(world, 'qwen', 45_000);
+    await gone(world);
     await world.wrote(costs({ pods: 1, patched: 2, status: 16, events: 8, more: { 'DELETE pods': atMost(1) } }));
   });
 

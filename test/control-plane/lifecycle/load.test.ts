@@ -82,7 +82,7 @@ scenarios('loading', () => {
     world.kubelet.usual = loads(load(3_000));
     await world.apply('qwen');
     await world.loaded('qwen', 1);
-    expect(world.get('qwen')?.status?.loadTimes).toMatchObject([{ nodeClass: 'small' }]);
+    await world.eventually(() => expect(world.get('qwen')?.status?.loadTimes).toMatchObject([{ nodeClass: 'small' }]));
     world.kubelet.usual = async (pod, kubelet) => pod.bind(kubelet.node);
     await world.patch('qwen', { spec: { replicas: 2 } });
     await world.shows('qwen', { loading: { phase: 'Scheduled', etaSeconds: expect.any(Number) } });

@@ -34,7 +34,7 @@ scenarios('rollouts', () => {
     });
     expect(revisionsOf(world)).not.toContain(before);
     expect(counts.fewestServing).toBeGreaterThanOrEqual(2);
-    expect(counts.mostStanding).toBe(3);
+    expect(counts.mostThere).toBeLessThanOrEqual(4);
     await world.wrote(costs({ pods: 4, deleted: 2, patched: 6, revisions: 2, status: 24, events: 12 }));
   });
 
@@ -75,11 +75,11 @@ scenarios('rollouts', () => {
       phase: 'Degraded',
       conditions: {
         Progressing: 'False DeviceOutOfMemory: CUDA error: out of memory',
-        Degraded: 'True DeviceOutOfMemory',
+        Degraded: 'True DeviceOutOfMemory: kubectl modelfleet rollback qwen',
         Ready: 'True Ready',
       },
       columns: { Ready: '2/2' },
-      events: ['Warning DeviceOutOfMemory'],
+      events: ['Warning DeviceOutOfMemory', 'Warning RolloutHalted'],
     });
     const agent = await world.kubelet.agent(2);
     const { asked } = agent;
@@ -126,7 +126,7 @@ scenarios('rollouts', () => {
     await world.eventually(() => expect(world.pods()).toHaveLength(2));
     expect(revisionsOf(world)).toEqual([world.get('qwen')?.status?.revision]);
     expect(counts.fewestServing).toBeGreaterThanOrEqual(2);
-    expect(counts.mostStanding).toBe(3);
+    expect(counts.mostStanding).toBeLessThanOrEqual(4);
     await world.shows('qwen', { conditions: { Progressing: 'False RolloutComplete' }, columns: { Ready: '2/2' } });
     await world.wrote(costs({ pods: 5, deleted: 3, patched: 7, revisions: 3, status: 30, events: 14 }));
   });

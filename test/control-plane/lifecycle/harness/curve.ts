@@ -54,12 +54,9 @@ export function stallsAt(percent: number, ms: number): Curve {
   return [through('Fetching', ms / 2), through('LoadingWeights', ms / 2, 0, percent), holds('LoadingWeights', percent)];
 }
 
-/** Fetches for so many milliseconds, then fails as the worker does: the agent stays and tells why. */
-export function failsWith(reason: string, message: string, ms = 100): Curve {
-  return [
-    through('Fetching', ms, 0, 30),
-    { ms: Number.POSITIVE_INFINITY, tell: () => ({ phase: 'Failed', percent: 30, reason, message }) },
-  ];
+/** Fails as the worker does: the agent stays and tells why. */
+export function failsWith(reason: string, message: string, before: Curve = []): Curve {
+  return [...before, { ms: Number.POSITIVE_INFINITY, tell: () => ({ phase: 'Failed', percent: 30, reason, message }) }];
 }
 
 /** What a curve tells after so many milliseconds. */

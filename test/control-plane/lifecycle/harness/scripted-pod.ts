@@ -113,8 +113,8 @@ export class ScriptedPod {
     await this.tell({ conditions: this.with('Ready', 'False'), containerStatuses: [this.waiting('CrashLoopBackOff', words)] });
   }
 
-  /** The pod ends for good, as an evicted one does. */
-  async fails(reason: string, message: string): Promise<void> {
+  /** The pod ends for good, as an evicted one does; `disruption` says who wanted it. */
+  async fails(reason: string, message: string, disruption?: string): Promise<void> {
     const at = timestamp(systemClock.now());
     const { agent } = this;
     this.agent = undefined;
@@ -124,7 +124,12 @@ export class ScriptedPod {
       phase: 'Failed',
       reason,
       message,
-      conditions: this.with('Ready', 'False', { reason: 'PodFailed' }),
+      conditions: [
+        ...this.with('Ready', 'False', { reason: 'PodFailed' }),
+        ...(disruption === undefined
+          ? []
+          : [{ type: 'DisruptionTarget', status: 'True', reason: disruption, message, lastTransitionTime: at }]),
+      ],
       containerStatuses: [this.container({ terminated })],
     });
   }

@@ -4,7 +4,7 @@ import { systemClock } from '../../../../src/core/clock.ts';
 const intervalMs = 40;
 
 /** Waits until `check` is not false and throws no more; fails with its last words after `timeoutMs`. */
-export async function until(check: () => unknown, timeoutMs = 15_000): Promise<void> {
+export async function until(check: () => unknown, timeoutMs = 25_000): Promise<void> {
   const deadline = systemClock.now() + timeoutMs;
   for (;;) {
     const late = systemClock.now() > deadline;
