@@ -21,7 +21,7 @@ const artifactReasons: readonly string[] = [
 ];
 
 /** Whether every replica of the current revision has the files of the model. */
-export function artifactsReady({ previous, obstacle }: Observation, { updated }: Tally): ConditionState {
+export function artifactsReady({ previous, revision, obstacle }: Observation, { updated }: Tally): ConditionState {
   if (obstacle && artifactReasons.includes(obstacle.reason)) return { status: 'False', reason: obstacle.reason, message: obstacle.message };
   const failing = inTrouble(updated).find(({ reason }) => artifactReasons.includes(reason ?? ''));
   if (failing) return { status: 'False', ...tellTrouble(failing, updated) };
@@ -30,8 +30,11 @@ export function artifactsReady({ previous, obstacle }: Observation, { updated }:
     return { status: 'False', reason: 'Fetching', message: `${fetching.length} of ${updated.length} replicas do not have all files yet.` };
   if (updated.length > 0 && updated.every(hasFiles))
     return { status: 'True', reason: 'Fetched', message: 'All files are there and checked.' };
-  const before = findCondition(previous?.conditions, 'ArtifactsReady'); // who failed later may have had them
-  return before ?? { status: 'Unknown', reason: 'NothingKnown', message: 'No replica has told of its files.' };
+  // Who failed later may have had them: then that was told before.
+  const before = previous?.revision === revision ? findCondition(previous?.conditions, 'ArtifactsReady') : undefined;
+  return before?.status === 'True'
+    ? before
+    : { status: 'Unknown', reason: 'NothingKnown', message: 'A replica that failed does not tell of its files.' };
 }
 
 /** Undefined when a replica that fails does not tell. */

@@ -53,6 +53,16 @@ test('does not measure a phase that nobody saw begin', () => {
   });
 });
 
+test('does not take for nothing what an agent did before it was heard', () => {
+  const begun = { phase: 'Scheduled' as const, told: { Scheduled: t0 } };
+  const told = { PullingImage: t0 + 1_000, Fetching: t0 + 4_000 };
+  const late = timeline(begun, { phase: 'WarmingUp', told, after: 20 }, { phase: 'Ready', after: 25 });
+  expect(takenTimes(late)).toEqual({ Scheduled: 1_000, PullingImage: 3_000 });
+  expect(elapsedMs(timeline(begun, { phase: 'WarmingUp', told, after: 20 }), t0 + 21_000)).toBeUndefined();
+  const soon = timeline(begun, { phase: 'WarmingUp', told, after: 6 }, { phase: 'Ready', after: 11 });
+  expect(takenTimes(soon)).toMatchObject({ Fetching: 2_000, LoadingWeights: 0, WarmingUp: 5_000 });
+});
+
 test('does not learn from a phase with trouble', () => {
   const taken = takenTimes(
     timeline(

@@ -4,6 +4,11 @@ import { workerOf } from './failures/signals.ts';
 import type { PhaseTimes } from './load-times.ts';
 import { type LadderPhase, rankOf } from './progress.ts';
 
+/** The first phase that an agent tells of. */
+const agentsFirst = rankOf('Fetching');
+/** An agent that is heard so soon after its container began has not missed to tell much. */
+const soonMs = 3_000;
+
 type Entry = {
   readonly phase: LadderPhase;
   /** Milliseconds since the epoch; undefined when nobody saw it. */
@@ -57,7 +62,26 @@ export function followed(before: Timeline | undefined, sighting: Sighting): Time
   if (phase === undefined || phase === last?.phase) return troubled ? withTrouble(before) : before;
   // The way back is a load that begins again in the same container.
   if (!last || rankOf(phase) < rankOf(last.phase)) return begun({ ...sighting, told: { [phase]: sighting.now } });
-  return { ...before, entries: [...before.entries, entered(phase, sighting.told[phase] ?? sighting.now, sighting, last.at)] };
+  return { ...before, entries: [...before.entries, ...climbed(last, phase, sighting)] };
+}
+
+/** The phases from one sighting to the next: those between that the pod tells of, and the one that is seen. */
+function climbed(last: Entry, phase: LadderPhase, sighting: Sighting): Entry[] {
+  const late = isLate(last.phase, sighting);
+  const entries: Entry[] = [];
+  for (const rung of phaseLadder.slice(rankOf(last.phase) + 1, rankOf(phase) + 1)) {
+    const seen = rung === phase;
+    const at = sighting.told[rung] ?? (seen && !late ? sighting.now : undefined);
+    if (at !== undefined || seen)
+      entries.push(entered(rung, at, { ...sighting, troubled: seen && sighting.troubled }, (entries.at(-1) ?? last).at));
+  }
+  return entries;
+}
+
+/** Whether an agent was heard for the first time so long after its container began that nobody knows what it did meanwhile. */
+function isLate(before: LadderPhase, { phase, told, now }: Sighting): boolean {
+  const silent = rankOf(before) < agentsFirst && phase !== undefined && rankOf(phase) > agentsFirst;
+  return silent && !(now - (told.Fetching ?? 0) <= soonMs);
 }
 
 /** The phases that were watched from begin to end, and took place without trouble. A phase that was passed over took no time. */

@@ -54,7 +54,8 @@ function hasLost({ previous }: Observation, count: Tally): boolean {
   return (previous?.readyReplicas ?? 0) > count.ready || findCondition(previous?.conditions, 'Degraded')?.status === 'True';
 }
 
-function haltMessage({ deployment, revision }: Observation, halt: Trouble, count: Tally): string {
+/** Why a rollout is halted, what serves, and the two ways on. */
+export function haltMessage({ deployment, revision }: Observation, halt: Trouble, count: Tally): string {
   const { name, namespace } = deployment.metadata;
   const way = `Correct the spec, or go back: kubectl modelfleet rollback ${name} -n ${namespace}.`;
   return `Revision ${revision} is rolled out no further. ${sentence(halt.message)} ${stillServing(count)} ${way}`;

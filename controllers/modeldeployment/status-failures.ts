@@ -1,6 +1,6 @@
 import type { SeenFailure } from '../../src/api/model-deployment.ts';
 import { findCondition, timestamp } from '../../src/kube/index.ts';
-import { haltOf, rolloutHalted } from './status-degraded.ts';
+import { haltMessage, haltOf, rolloutHalted } from './status-degraded.ts';
 import type { Observation, Trouble } from './status-observation.ts';
 import { inTrouble, tellTrouble } from './status-trouble.ts';
 import type { Tally } from './tally.ts';
@@ -36,6 +36,6 @@ function failing(observed: Observation, count: Tally): readonly Trouble[] {
   const obstacles = obstacle?.refused ? [{ reason: obstacle.reason, message: obstacle.message }] : [];
   const replicas = inTrouble(count.updated).map((replica) => tellTrouble(replica, count.updated));
   const halt = acceptance.accepted && count.desired > 0 ? haltOf(observed, count) : undefined;
-  const halts = halt ? [{ reason: rolloutHalted, message: halt.message }] : [];
+  const halts = halt ? [{ reason: rolloutHalted, message: haltMessage(observed, halt, count) }] : [];
   return [...refusal, ...obstacles, ...replicas, ...halts];
 }
