@@ -40,11 +40,15 @@ describe('the time left', () => {
       [{ phase: 'Fetching', elapsedMs: 0, agentEtaSeconds: 3 }, { ...times, WarmingUp: undefined } as never],
     ],
     ['nobody saw the phase begin', [{ phase: 'LoadingWeights', elapsedMs: undefined, agentEtaSeconds: null }, times]],
-    ['the phase takes longer than it ever did', [{ phase: 'WarmingUp', elapsedMs: 5_001, agentEtaSeconds: null }, times]],
+    [
+      'the phase takes longer than it did, by more than a tenth of the whole',
+      [{ phase: 'WarmingUp', elapsedMs: 14_001, agentEtaSeconds: null }, times],
+    ],
   ])('is null when %s', (_, [whereabouts, known]) => expect(etaOf(whereabouts, known)).toBeNull());
 
-  test('is nothing, not negative, for the second in which agents are asked once', () => {
-    expect(etaOf({ phase: 'WarmingUp', elapsedMs: 4_900, agentEtaSeconds: null }, times)).toBe(0);
+  test('is what comes after, not less, while the phase takes a little longer than it did', () => {
+    expect(etaOf({ phase: 'WarmingUp', elapsedMs: 14_000, agentEtaSeconds: null }, times)).toBe(0);
+    expect(etaOf({ phase: 'PullingImage', elapsedMs: 30_000, agentEtaSeconds: null }, times)).toBe(60 + 5 + 10 + 4);
   });
 });
 

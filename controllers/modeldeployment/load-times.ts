@@ -38,6 +38,8 @@ const maxClasses = 8;
 const newestCounts = 0.3;
 /** Agents are asked once a second: a phase may have begun so much later than it seems. */
 const resolutionMs = 1_000;
+/** No two loads take the same time: a phase is overdue once that makes a difference to the whole. */
+const toleratedShare = 0.1;
 
 export function learnedModels({ status }: ModelDeployment): readonly string[] {
   return status?.loadTimes?.map(({ model }) => model) ?? [];
@@ -80,7 +82,7 @@ export function timesFor(known: readonly LoadTimes[], model: string, nodeClass: 
   return newest?.milliseconds;
 }
 
-/** Seconds until Ready; null when a part of them is not known, or when this phase takes longer than it ever did: never invented. */
+/** Seconds until Ready; null when a part of them is not known, or when this phase takes clearly longer than it did: never invented. */
 export function etaOf({ phase, elapsedMs, agentEtaSeconds }: Whereabouts, times: PhaseTimes = {}): number | null {
   const current = agentEtaSeconds === null ? left(phase, elapsedMs, times) : agentEtaSeconds * 1000;
   const later = phaseLadder.slice(rankOf(phase) + 1).map((next) => tookOf(next, times));
@@ -91,8 +93,13 @@ export function etaOf({ phase, elapsedMs, agentEtaSeconds }: Whereabouts, times:
 function left(phase: LadderPhase, elapsedMs: number | undefined, times: PhaseTimes): number | undefined {
   const took = tookOf(phase, times);
   if (took === undefined || phase === 'Pending' || phase === 'Ready') return took;
-  if (elapsedMs === undefined || elapsedMs > took + resolutionMs) return undefined;
+  if (elapsedMs === undefined || elapsedMs > took + toleratedMs(times)) return undefined;
   return Math.max(0, took - elapsedMs);
+}
+
+function toleratedMs(times: PhaseTimes): number {
+  const whole = Object.values(times).reduce((sum, ms) => sum + ms, 0);
+  return Math.max(resolutionMs, whole * toleratedShare);
 }
 
 /** A scheduler that has a node needs no time for it; one that has none says so, and then there is no ETA at all. */

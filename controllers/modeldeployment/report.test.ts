@@ -134,7 +134,7 @@ describe('the time left', () => {
     const reports = new Reports();
     await loadOne(reports, 'a');
     await begin(reports, 'b');
-    await reports.clock.advance(2_500);
+    await reports.clock.advance(3_000);
     expect((await reports.report([at('b', 'Scheduled')])).status.loading?.etaSeconds).toBeNull();
     const stuck = at('c', 'PullingImage', 0, { reason: 'ImagePullFailed', message: 'no such image' });
     expect((await reports.report([stuck])).status.loading?.etaSeconds).toBeNull();
