@@ -1,0 +1,133 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { modelDeploymentController } from '../../controllers/modeldeployment/controller.ts';
+import { customResourceDefinitions } from '../../src/api/crd/definitions.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import { type Logger, silentLogger } from '../../src/core/logger.ts';
+import { EventRecorder, InformerCache, isAlreadyExists, KubeClient, Manager, namespaces } from '../../src/kube/index.ts';
+import type { Faults } from '../../src/local/apiserver/faults.ts';
+import { type RunningApiServer, startApiServer } from '../../src/local/apiserver/server.ts';
+import { GarbageCollector } from '../../src/local/gc/garbage-collector.ts';
+import { applyManifest, parseManifest } from '../../src/local/manifests.ts';
+import { FakeAgents } from '../fakes/agents.ts';
+import { FakeKubelet } from '../fakes/kubelet.ts';
+
+/** Where the deployments are. The controller asks for this namespace alone, so that faults can be for it and for nobody else. */
+export const namespace = 'soak';
+
+type Part = { readonly stop: AbortController; readonly ended: Promise<void> };
+
+/** An API server that can be made to fail, a cluster behind it, and the controller as a program would run it. All in this process. */
+export class World implements AsyncDisposable {
+  readonly faults: Faults;
+  readonly clock: Clock;
+  /** For who edits and who judges: faults are not for it unless they name its requests. */
+  readonly admin: KubeClient;
+  private readonly stateDir: string;
+  private readonly logger: Logger;
+  private readonly agents: FakeAgents;
+  private readonly clients: KubeClient[] = [];
+  private server: RunningApiServer;
+  private controller: Part | undefined;
+  private cluster: readonly Part[] = [];
+
+  private constructor(server: RunningApiServer, agents: FakeAgents, options: { stateDir: string; clock: Clock; logger: Logger }) {
+    this.server = server;
+    this.faults = server.faults;
+    this.agents = agents;
+    this.stateDir = options.stateDir;
+    this.clock = options.clock;
+    this.logger = options.logger;
+    this.admin = this.connect('soak');
+  }
+
+  static async open(clock: Clock, logger: Logger = silentLogger): Promise<World> {
+    const stateDir = await mkdtemp(join(tmpdir(), 'modelfleet-soak-'));
+    const server = await startApiServer({ stateDir, logger: silentLogger, clock });
+    const world = new World(server, await FakeAgents.start(), { stateDir, clock, logger });
+    await world.prepare();
+    return world;
+  }
+
+  /** Ends the API server and starts it again on what it had stored, at the same address. */
+  async restartServer(): Promise<void> {
+    const { port } = this.server;
+    await this.server.close();
+    this.server = await startApiServer({ stateDir: this.stateDir, logger: silentLogger, clock: this.clock, faults: this.faults, port });
+  }
+
+  /** Ends the controller in good order and starts another one, which remembers nothing. */
+  async restartController(): Promise<void> {
+    await end(this.controller);
+    this.startController();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.faults.clear();
+    await end(this.controller);
+    await Promise.all(this.cluster.map(end));
+    await Promise.all(this.clients.map((client) => client.close()));
+    await this.agents.close();
+    await this.server.close();
+    await rm(this.stateDir, { recursive: true, force: true });
+  }
+
+  private async prepare(): Promise<void> {
+    for (const [name, definition] of Object.entries(customResourceDefinitions()))
+      await applyManifest(this.admin, parseManifest(definition, name), { fieldManager: 'soak', force: true });
+    await this.admin.create(namespaces, { metadata: { name: namespace } }).catch((error: unknown) => {
+      if (!isAlreadyExists(error)) throw error;
+    });
+    const { clock, agents, logger } = this;
+    const client = this.connect('fake-kubelet');
+    const cache = new InformerCache(client, { clock });
+    const kubelet = new FakeKubelet({
+      client,
+      cache,
+      agents,
+      nodes: ['one', 'two'],
+      bind: 'patch',
+      loadMs: 1_000,
+      logger: silentLogger,
+      clock,
+    });
+    await kubelet.register();
+    const kubelets = new Manager({ clock, logger });
+    kubelets.addCache(cache);
+    kubelets.addController(() => kubelet.controller);
+    const collector = new GarbageCollector({ client: this.connect('garbage-collector'), logger: silentLogger, clock });
+    this.cluster = [start((signal) => kubelets.run(signal)), start((signal) => collector.run(signal))];
+    this.startController();
+  }
+
+  private startController(): void {
+    const { clock, logger } = this;
+    const client = this.connect('modelfleet-controller');
+    const cache = new InformerCache(client, { clock, logger });
+    const events = new EventRecorder({ client, component: 'modelfleet-controller', clock, logger });
+    const manager = new Manager({ clock, logger });
+    manager.addCache(cache);
+    manager.addController(() => modelDeploymentController({ client, cache, events, namespace, workerImage: 'fake', clock, logger }));
+    this.controller = start(async (signal) => {
+      await manager.run(signal);
+      await client.close();
+    });
+  }
+
+  private connect(fieldManager: string): KubeClient {
+    const client = KubeClient.fromServer(this.server, { fieldManager, clock: this.clock });
+    this.clients.push(client);
+    return client;
+  }
+}
+
+function start(run: (signal: AbortSignal) => Promise<void>): Part {
+  const stop = new AbortController();
+  return { stop, ended: run(stop.signal) };
+}
+
+async function end(part: Part | undefined): Promise<void> {
+  part?.stop.abort();
+  await part?.ended;
+}
