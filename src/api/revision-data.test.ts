@@ -20,6 +20,13 @@ test('keeps what pods are made from, and nothing of how they are served or how m
   });
 });
 
+test('has its fields in the order in which Go writes them', () => {
+  const deployment = made({ resources: { requests: { memory: '1Gi', cpu: 1 } }, engine: { env: [{ value: 'b', name: 'A' }] } });
+  expect(JSON.stringify(revisionData(deployment))).toBe(
+    '{"spec":{"engine":{"env":[{"name":"A","value":"b"}]},"model":{"source":"hf://Qwen/Qwen3-4B"},"resources":{"requests":{"cpu":1,"memory":"1Gi"}}}}',
+  );
+});
+
 test('goes back to what was there, field by field, and touches nothing else', () => {
   const old = revisionData(made({ engine: { device: 'CPU' } }));
   const now = made({ replicas: 3, cache: { size: '1Gi' }, rollout: { drainTimeout: '1m', maxSurge: 2 } }, 'then');
@@ -49,8 +56,8 @@ test('names each field that differs as the spec does', () => {
   const before = revisionData(made({ engine: { tuning: { maxSequences: 4 }, args: ['--a'] }, resources: {} }));
   const after = revisionData(made({ engine: { tuning: { maxSequences: 8 }, args: ['--b'] }, resources: { gpu: { count: 2 } } }, 'then'));
   expect(revisionChanges(before, after)).toEqual([
-    { field: 'engine.tuning.maxSequences', before: 4, after: 8 },
     { field: 'engine.args', before: ['--a'], after: ['--b'] },
+    { field: 'engine.tuning.maxSequences', before: 4, after: 8 },
     { field: 'resources.gpu.count', before: undefined, after: 2 },
     { field: `metadata.annotations.${annotations.restartedAt}`, before: undefined, after: 'then' },
   ]);

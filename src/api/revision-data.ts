@@ -18,12 +18,17 @@ const podPaths: readonly Path[] = [
   ['spec', 'health', 'wedgeTimeout'],
 ];
 
-/** The part of a deployment that its pods are made from, as its user wrote it: what a ControllerRevision keeps. */
+/**
+ * The part of a deployment that its pods are made from, as its user wrote it: what a ControllerRevision keeps.
+ * Its fields are sorted, as Go writes them: an API server takes other bytes for a change of what is immutable, and whoever patches
+ * the revision (the garbage collector, say) has the whole of it written anew.
+ */
 export function revisionData(deployment: ModelDeployment): JsonObject {
-  return podPaths.reduce<JsonObject>((data, path) => {
+  const data = podPaths.reduce<JsonObject>((before, path) => {
     const value = at(deployment, path);
-    return value === undefined ? data : withValue(data, path, value);
+    return value === undefined ? before : withValue(before, path, value);
   }, {});
+  return sorted(data);
 }
 
 /** What makes the pods of a deployment those of `data` again and changes nothing else; empty when they are that already. */
@@ -75,6 +80,14 @@ function at(value: unknown, path: Path): JsonValue | undefined {
 function withValue(object: JsonObject, [name = '', ...rest]: Path, value: JsonValue): JsonObject {
   const inner = object[name];
   return { ...object, [name]: rest.length === 0 ? value : withValue(isJsonObject(inner) ? inner : {}, rest, value) };
+}
+
+function sorted<T extends JsonValue>(value: T): T;
+function sorted(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map((item) => sorted(item));
+  if (!isJsonObject(value)) return value;
+  const fields = Object.entries(value).map(([name, inner]) => [name, sorted(inner)] as const);
+  return Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** A JSON pointer (RFC 6901). */

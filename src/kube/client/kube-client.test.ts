@@ -65,6 +65,12 @@ test('sends an apply as its field manager, a write with its subresource and dry 
   expect(last()?.body).toMatchObject({ preconditions: { uid: 'u' }, gracePeriodSeconds: 0, propagationPolicy: 'Foreground' });
 });
 
+test('keeps what is written, whatever characters it has', async () => {
+  const data = { x: 'a<b>&c \u2028\u2029 "\\\\u0026" €' };
+  await client.create(configMaps, { metadata: { namespace: 'default', name: 'a' }, data });
+  expect((await client.get(configMaps, { namespace: 'default', name: 'a' })).data).toEqual(data);
+});
+
 test('sends the operations of a JSON patch, and tells when their test fails', async () => {
   const operations = [{ op: 'test', path: '/data/x', value: '1' }] as const;
   server.once(({ method }, response) => {

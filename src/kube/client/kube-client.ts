@@ -3,6 +3,7 @@ import type { JsonPatchOperation } from '../../core/json.ts';
 import { isExpired } from './api-error.ts';
 import { type CredentialSource, fixedCredential } from './credentials.ts';
 import { startDeadline } from './deadline.ts';
+import { goJson } from './go-json.ts';
 import type { ClusterAccess } from './kube-config.ts';
 import { NdjsonDecoder } from './ndjson.ts';
 import type { ApplyOptions, CallOptions, DeleteOptions, ListOptions, WatchOptions, WriteOptions } from './options.ts';
@@ -219,7 +220,7 @@ export class KubeClient {
     const request: HttpRequest = {
       method,
       path: query ? withQuery(path, query) : path,
-      ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': contentType } }),
+      ...(body !== undefined && { body: goJson(body), headers: { 'content-type': contentType } }),
       // The deadline covers the whole call, so undici's own limits are off.
       headersMs: 0,
       idleMs: 0,
