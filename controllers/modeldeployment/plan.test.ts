@@ -222,8 +222,8 @@ describe('a rollout', () => {
       expect(words(plan({ replicas: 1 }, ...fleet))).toEqual({ drain: ['a ScaledIn'], halted: 'DeviceOutOfMemory' });
     });
 
-    test('is not halted for a node that went', () => {
-      expect(words(plan({ backingOff: true }, old(), old(), failed('NodeLost', { lost: true })))).toEqual({});
+    test.each(['NodeLost', 'Evicted', 'Preempted'])('is not halted for where a replica ran: %s', (reason) => {
+      expect(words(plan({ backingOff: true }, old(), old(), failed(reason)))).toEqual({});
     });
   });
 });

@@ -1,4 +1,5 @@
 import { drainEnd } from './drain.ts';
+import { isCircumstance } from './failures/circumstances.ts';
 import { isGone, needsReplacement } from './replacements.ts';
 import type { Replica } from './replica.ts';
 import { isBroken } from './tally.ts';
@@ -127,7 +128,9 @@ function roll(wish: Wish, fleet: Fleet, surplus: number): Omit<FleetPlan, 'broke
 
 /** Why the rollout stops: a replica of the new revision that cannot become ready, not one whose node went. */
 function haltOf(current: readonly Replica[]): Plan['halted'] {
-  const failing = current.filter((replica) => isBroken(replica) && !replica.lost).sort((a, b) => (a.name < b.name ? -1 : 1))[0];
+  const failing = current
+    .filter((replica) => isBroken(replica) && !isCircumstance(replica.reason))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))[0];
   return failing && { reason: failing.reason ?? failing.phase, message: `${failing.name}: ${failing.message ?? failing.phase}` };
 }
 

@@ -56,7 +56,7 @@ describe('before the agent answers', () => {
         },
       });
     expect(read({ pod: preparing('False') })).toMatchObject({ phase: 'Scheduled', reason: undefined });
-    expect(read({ pod: preparing('False'), now: t0 + 5 * minute })).toMatchObject({ phase: 'Scheduled', reason: 'NoProgress' });
+    expect(read({ pod: preparing('False'), now: t0 + 5 * minute })).toMatchObject({ phase: 'Scheduled', reason: 'SandboxFailed' });
     expect(read({ pod: preparing('True') })).toMatchObject({ phase: 'PullingImage', reason: undefined, message: undefined });
     expect(read({ pod: preparing('True'), now: t0 + 5 * minute })).toMatchObject({
       phase: 'PullingImage',
@@ -169,7 +169,7 @@ describe('after it died', () => {
       running: false,
       reason: 'SourceNotFound',
       message:
-        'The worker ended with exit code 1 on node node-1. No such repository. Nothing is at spec.model.source: check the path, the repository and the revision.',
+        'The worker ended with exit code 1. No such repository. Nothing is at spec.model.source: check the path, the repository and the revision.',
     });
   });
 

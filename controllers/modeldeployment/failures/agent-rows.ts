@@ -1,7 +1,7 @@
 import { type FailureReason, isFailureReason, reasons } from '../../../src/core/reasons.ts';
 import { howItEnded } from './container-rows.ts';
 import { type Row, sentences } from './row.ts';
-import { agentOf, isLeaving, isTrue, longerThan, onNode, type Signals, sinceOf, workerOf } from './signals.ts';
+import { agentOf, isLeaving, isTrue, longerThan, type Signals, sinceOf, workerOf } from './signals.ts';
 import { stallOf } from './stall.ts';
 
 /** What the agent says is wrong, or said before its container ended. */
@@ -9,6 +9,11 @@ function told(signals: Signals): { readonly reason: string; readonly message: st
   const agent = agentOf(signals);
   if (agent) return agent.reason === null ? undefined : { reason: agent.reason, message: agent.message ?? '' };
   return howItEnded(signals) === undefined ? undefined : signals.probe?.lastFailure;
+}
+
+/** Whether an agent has said what is wrong. */
+export function tells(signals: Signals): boolean {
+  return told(signals) !== undefined;
 }
 
 /** One row for each reason of the catalogue, for an agent may say any; and one for those of a newer agent. */
@@ -52,7 +57,7 @@ export const silenceRows: readonly Row[] = [
     when: stalled('noProgress'),
   },
   {
-    reason: 'NoProgress',
+    reason: 'SandboxFailed',
     from: 'pod',
     signal: 'no volumes or network for noProgressTimeout, and no event',
     when: (signals) => {
@@ -64,7 +69,7 @@ export const silenceRows: readonly Row[] = [
       const waitedMs = now - sinceOf(pod, 'PodScheduled');
       if (!(waitedMs >= noProgressTimeoutMs)) return undefined; // NaN where it is not told
       return (
-        `The volumes and the network of the pod have not been set up${onNode(pod)} for ${longerThan(waitedMs, noProgressTimeoutMs)}: ` +
+        `The volumes and the network of the pod have not been set up for ${longerThan(waitedMs, noProgressTimeoutMs)}: ` +
         `its events say why (kubectl describe pod ${pod.metadata.name} -n ${pod.metadata.namespace}).`
       );
     },

@@ -2,9 +2,14 @@ import type { ContainerStatus } from 'kubernetes-types/core/v1.js';
 import { reasonInWords } from '../../../src/core/failure-words.ts';
 import type { FailureReason } from '../../../src/core/reasons.ts';
 import { type Row, sentences } from './row.ts';
-import { containersOf, endOf, isCleanEnd, onNode, type Signals, type Terminated, titleOf } from './signals.ts';
+import { containersOf, endOf, isCleanEnd, type Signals, type Terminated, titleOf } from './signals.ts';
 
 type Waiting = { readonly container: ContainerStatus; readonly reason: string; readonly words: string };
+
+/** Whether the kubelet is not done with starting a container. */
+export function isWaiting({ pod }: Signals): boolean {
+  return containersOf(pod).some(({ state }) => state?.waiting !== undefined);
+}
 
 /** A row about the first container that the kubelet has this trouble with. */
 function held(reason: FailureReason, signal: string, matches: (waiting: Waiting) => boolean, what: string): Row {
@@ -16,7 +21,7 @@ function held(reason: FailureReason, signal: string, matches: (waiting: Waiting)
       for (const container of containersOf(pod)) {
         const { waiting } = container.state ?? {};
         const seen = { container, reason: waiting?.reason ?? '', words: waiting?.message ?? '' };
-        if (waiting && matches(seen)) return sentences(`${titleOf(pod, container)} ${what}${onNode(pod)} (${seen.reason})`, seen.words);
+        if (waiting && matches(seen)) return sentences(`${titleOf(pod, container)} ${what} (${seen.reason})`, seen.words);
       }
       return undefined;
     },
@@ -89,6 +94,11 @@ function failedEnd({ pod }: Signals): End | undefined {
   return undefined;
 }
 
+/** Whether a container has ended, does not run again, and should not have. */
+export function hasFailedEnd(signals: Signals): boolean {
+  return failedEnd(signals) !== undefined;
+}
+
 /** `The worker ended with exit code 1 on node n1.`; undefined while all containers run, or wait for their first start. */
 export function howItEnded(signals: Signals): string | undefined {
   const ended = failedEnd(signals);
@@ -96,7 +106,7 @@ export function howItEnded(signals: Signals): string | undefined {
   const { container, end } = ended;
   const name = signalName(end);
   const how = name === undefined ? `exit code ${end.exitCode}` : `${name} (exit code ${end.exitCode})`;
-  return `${titleOf(signals.pod, container)} ended with ${how}${onNode(signals.pod)}.`;
+  return `${titleOf(signals.pod, container)} ended with ${how}.`;
 }
 
 function exited(reason: FailureReason, signal: string, matches: (end: End) => boolean): Row {

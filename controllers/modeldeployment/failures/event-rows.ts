@@ -2,7 +2,7 @@ import { reasonInWords } from '../../../src/core/failure-words.ts';
 import type { FailureReason } from '../../../src/core/reasons.ts';
 import type { PodEvent } from '../pod-events.ts';
 import { type Row, sentences } from './row.ts';
-import { endOf, hasEnded, isLeaving, isTrue, onNode, type Signals, workerOf } from './signals.ts';
+import { endOf, hasEnded, isLeaving, isTrue, type Signals, workerOf } from './signals.ts';
 
 /** The kubelet repeats an event every few minutes while its cause lasts: an older one may be about what is over. */
 const freshMs = 600_000;
@@ -30,7 +30,7 @@ function row(
     when: (signals) => {
       const event = told(signals);
       if (!event || !of.includes(event.reason) || !words(event.message)) return undefined;
-      return sentences(`${what}${onNode(signals.pod)} (${event.reason})`, event.message);
+      return sentences(`${what} (${event.reason})`, event.message);
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { FailureReason } from '../../../src/core/reasons.ts';
 import { isLost } from './lost.ts';
 import { type Row, sentences } from './row.ts';
-import { conditionOf, hasEnded, isAway, isLeaving, longerThan, onNode, type Signals, sinceOf } from './signals.ts';
+import { conditionOf, hasEnded, isAway, isLeaving, longerThan, type Signals, sinceOf } from './signals.ts';
 
 /** The pod has ended, for a reason that the kubelet gave it. */
 function ended(reason: FailureReason, podReason: RegExp, words: RegExp, what: string, signal: string): Row {
@@ -12,7 +12,7 @@ function ended(reason: FailureReason, podReason: RegExp, words: RegExp, what: st
     when: ({ pod }) => {
       const { reason: told = '', message = '' } = pod.status ?? {};
       if (!hasEnded(pod) || !podReason.test(told) || !words.test(message)) return undefined;
-      return sentences(`${what}${onNode(pod)} (${told})`, message);
+      return sentences(`${what} (${told})`, message);
     },
   };
 }
@@ -26,7 +26,7 @@ function disrupted(reason: FailureReason, by: string, what: string): Row {
     when: ({ pod }) => {
       const target = conditionOf(pod, 'DisruptionTarget');
       if (target?.status !== 'True' || target.reason !== by) return undefined;
-      return sentences(`${what}${onNode(pod)}`, target.message);
+      return sentences(what, target.message);
     },
   };
 }

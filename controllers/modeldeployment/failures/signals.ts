@@ -57,11 +57,6 @@ export function titleOf(pod: Pod, { name }: ContainerStatus): string {
   return `${isInit ? 'Init container' : 'Container'} "${name}"`;
 }
 
-/** ` on node n1`; nothing for a pod without one. */
-export function onNode({ spec }: Pod): string {
-  return spec?.nodeName ? ` on node ${spec.nodeName}` : '';
-}
-
 /** Whether the pod has ended for good. */
 export function hasEnded({ status }: Pod): boolean {
   return status?.phase === 'Failed' || status?.phase === 'Succeeded';

@@ -44,7 +44,7 @@ const samples: readonly Sample[] = [
       'Evicted',
       'The node was low on resource: ephemeral-storage. Threshold quantity: 10Gi, available: 9Gi. Container worker was using 40Gi.',
     ),
-    'evicted on node node-1 (Evicted). The node was low on resource: ephemeral-storage',
+    'evicted (Evicted). The node was low on resource: ephemeral-storage',
   ),
   of(
     'pod reason Evicted, storage',
@@ -131,7 +131,7 @@ const samples: readonly Sample[] = [
     'condition DisruptionTarget, TerminationByKubelet',
     'Evicted',
     disrupted('TerminationByKubelet', 'The node was low on resource: pids. '),
-    'The kubelet ended the pod on node node-1',
+    'The kubelet ended the pod',
   ),
   of(
     'pod terminating beyond its grace, or its node gone',
@@ -192,7 +192,7 @@ const samples: readonly Sample[] = [
       'ErrImagePull',
       `${rpc}failed to pull and unpack image "x/w:1": failed to resolve reference "x/w:1": failed to authorize: failed to fetch anonymous token: unexpected status from GET request: 401 Unauthorized`,
     ),
-    'does not give to these credentials on node node-1 (ErrImagePull)',
+    'does not give to these credentials (ErrImagePull)',
   ),
   of(
     'waiting ErrImagePull, ImagePullBackOff, 401 or 403',
@@ -255,14 +255,9 @@ const samples: readonly Sample[] = [
     'waiting RunContainerError, CreateContainerError and such',
     'ContainerCannotStart',
     waiting('RunContainerError', `${oci}exec: "worker": executable file not found in $PATH: unknown`),
-    'The worker cannot be started on node node-1 (RunContainerError)',
+    'The worker cannot be started (RunContainerError)',
   ),
-  of(
-    'terminated OOMKilled',
-    'HostOutOfMemory',
-    crashed({ exitCode: 137, reason: 'OOMKilled' }),
-    'ended with SIGKILL (exit code 137) on node node-1',
-  ),
+  of('terminated OOMKilled', 'HostOutOfMemory', crashed({ exitCode: 137, reason: 'OOMKilled' }), 'ended with SIGKILL (exit code 137)'),
   of(
     'terminated StartError, words of a driver',
     'DriverIncompatible',
@@ -406,7 +401,7 @@ const samples: readonly Sample[] = [
     'terminated, exit code 126 or 127',
     'ContainerCannotStart',
     crashed({ exitCode: 127, reason: 'Error', message: 'sh: vllm: not found' }),
-    'exit code 127 on node node-1. sh: vllm: not found.',
+    'exit code 127. sh: vllm: not found.',
   ),
   of(
     'terminated, exit code 137 or 143 but not OOMKilled',
@@ -424,14 +419,14 @@ const samples: readonly Sample[] = [
     'terminated, any exit code',
     'EngineCrashed',
     crashed({ exitCode: 3, reason: 'Error', message: 'It just went.\n' }),
-    'The worker ended with exit code 3 on node node-1. It just went. The engine ended',
+    'The worker ended with exit code 3. It just went. The engine ended',
   ),
   of('terminated, any exit code', 'EngineCrashed', crashed({ exitCode: 0, reason: 'Completed' }), 'exit code 0'),
   of(
     'pod phase Failed or Succeeded, anything else',
     'EngineCrashed',
     ended('DeadlineExceeded', 'Pod was active on the node longer than the specified deadline'),
-    'phase Failed on node node-1 (DeadlineExceeded). Pod was active',
+    'phase Failed (DeadlineExceeded). Pod was active',
   ),
   of(
     'no answer, or none that can be read, for noProgressTimeout',
@@ -447,9 +442,9 @@ const samples: readonly Sample[] = [
   ),
   of(
     'no volumes or network for noProgressTimeout, and no event',
-    'NoProgress',
+    'SandboxFailed',
     { pod: settingUp, now: later },
-    'on node node-1 for more than 5m: its events say why (kubectl describe pod p -n models)',
+    'have not been set up for more than 5m: its events say why (kubectl describe pod p -n models)',
   ),
 ];
 
