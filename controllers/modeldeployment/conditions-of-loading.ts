@@ -1,8 +1,7 @@
 import { findCondition } from '../../src/kube/index.ts';
-import type { ConditionState } from './conditions.ts';
 import { isOnLadder, rankOf } from './progress.ts';
 import type { Replica } from './replica.ts';
-import type { Observation } from './status-observation.ts';
+import type { ConditionState, Observation } from './status-observation.ts';
 import { inTrouble, tellTrouble } from './status-trouble.ts';
 import type { Tally } from './tally.ts';
 

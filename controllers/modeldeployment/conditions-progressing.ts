@@ -1,7 +1,6 @@
-import type { ConditionState } from './conditions.ts';
 import type { Replica } from './replica.ts';
 import { haltOf } from './status-degraded.ts';
-import type { Observation } from './status-observation.ts';
+import type { ConditionState, Observation } from './status-observation.ts';
 import { sentence, stillServing, troubleOf } from './status-trouble.ts';
 import type { Tally } from './tally.ts';
 

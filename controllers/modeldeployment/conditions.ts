@@ -3,11 +3,9 @@ import { setCondition } from '../../src/kube/index.ts';
 import { artifactsReady, capacityReady, stalled } from './conditions-of-loading.ts';
 import { progressing } from './conditions-progressing.ts';
 import { degradation } from './status-degraded.ts';
-import type { Observation, Trouble } from './status-observation.ts';
+import type { ConditionState, Observation, Trouble } from './status-observation.ts';
 import { sentence, stillServing, troubleOf } from './status-trouble.ts';
 import type { Tally } from './tally.ts';
-
-export type ConditionState = Pick<Condition, 'status' | 'reason' | 'message'>;
 
 /** The conditions of a deployment, those of other writers left alone. */
 export function conditionsOf(observed: Observation, count: Tally): Condition[] {

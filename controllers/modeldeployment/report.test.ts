@@ -152,11 +152,12 @@ describe('the percent', () => {
 
   test('keeps its scale while a load lasts', async () => {
     const reports = new Reports({ replicas: 2 });
-    await reports.report([at('a', 'Fetching', 10), at('slow', 'Fetching', 10)]);
-    for (const phase of ladder.slice(4)) {
+    for (const phase of ladder) {
+      const slow = at('slow', ladder.indexOf(phase) > ladder.indexOf('Fetching') ? 'Fetching' : phase, 10);
+      await reports.report([at('a', phase), slow]);
       await reports.clock.advance(5_000);
-      await reports.report([at('a', phase), at('slow', 'Fetching', 10)]);
     }
+    expect(reports.status?.loadTimes).toMatchObject([{ milliseconds: { Fetching: 5_000 } }]);
     const { status } = await reports.report([at('a', 'Ready'), at('slow', 'Fetching', 50)]);
     expect(status.loading?.percent).toBe(overallPercent('Fetching', 50));
   });

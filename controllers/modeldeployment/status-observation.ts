@@ -1,4 +1,4 @@
-import type { ModelDeployment, ModelDeploymentStatus } from '../../src/api/model-deployment.ts';
+import type { Condition, ModelDeployment, ModelDeploymentStatus } from '../../src/api/model-deployment.ts';
 import type { Acceptance } from './acceptance.ts';
 import type { Lesson } from './load-times.ts';
 import type { TakenName } from './names.ts';
@@ -35,3 +35,6 @@ export type Obstacle = Trouble & {
   /** Somebody must change something; trying again does not help. */
   readonly refused: boolean;
 };
+
+/** What a condition says; its type and its times are added where it is written. */
+export type ConditionState = Pick<Condition, 'status' | 'reason' | 'message'>;

@@ -25,7 +25,7 @@ export function tellTrouble(replica: Replica, among: readonly Replica[]): Troubl
 }
 
 /** `qwen-x7k2p on node-1` */
-export function whereabouts({ name, node }: Replica): string {
+function whereabouts({ name, node }: Replica): string {
   return node === undefined ? name : `${name} on ${node}`;
 }
 
