@@ -2,10 +2,15 @@ import { isFailureReason, reasons } from '../../src/core/reasons.ts';
 
 const maxLength = 4096; // of a message in the API
 
-/** A reason with its message, which ends with the remedy. Cut to what the API takes. */
+/** A reason with its message, which ends with the remedy. Words that are too long for the API are cut, the remedy is not. */
 export function explained(reason: string, message: string): { readonly reason: string; readonly message: string } {
   const remedy = isFailureReason(reason) ? reasons[reason] : '';
-  const sentence = message === '' || /[.!?…]$/.test(message) ? message : `${message}.`;
-  const whole = message.includes(remedy) ? message : `${sentence} ${remedy}`.trim();
-  return { reason, message: whole.length > maxLength ? `${whole.slice(0, maxLength - 1)}…` : whole };
+  if (remedy === '' || message.includes(remedy)) return { reason, message: cut(message, maxLength) };
+  const words = cut(message, maxLength - remedy.length - 2);
+  const sentence = words === '' || /[.!?…]$/.test(words) ? words : `${words}.`;
+  return { reason, message: `${sentence} ${remedy}`.trim() };
+}
+
+function cut(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }
