@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { failsWith, load, stallsAt, through, warm } from './harness/curve.ts';
+import { failsWith, holds, load, stallsAt, warm } from './harness/curve.ts';
 import { loads } from './harness/scripted-kubelet.ts';
 import { costs, scenario, scenarios } from './harness/world.ts';
 
@@ -21,9 +21,12 @@ const told = [
 scenarios('failures that an agent tells', () => {
   for (const [reason, words, remedy, artifacts] of told)
     scenario(`${reason}: says what it was and what to do, once`, async (world) => {
-      const before = artifacts === 'True' ? [through('LoadingWeights', 2_500)] : [through('Fetching', 300)];
-      world.kubelet.usual = loads(failsWith(reason, words, before));
+      const phase = artifacts === 'True' ? 'LoadingWeights' : 'Fetching';
+      world.kubelet.usual = loads([holds(phase, 30)]);
       await world.apply('qwen');
+      await world.shows('qwen', { phase: 'Loading', loading: { phase } });
+      const agent = await world.kubelet.agent(0);
+      agent.play(failsWith(reason, words));
       await world.shows('qwen', {
         phase: 'Failed',
         conditions: { Ready: `False ${reason}: ${words}`, Loaded: `False ${reason}: ${remedy}`, Progressing: `False ${reason}: ${words}` },
@@ -32,10 +35,9 @@ scenarios('failures that an agent tells', () => {
         events: [`Warning ${reason}`, 'Normal ReplicaCreated'],
       });
       expect(world.get('qwen')?.status?.conditions?.find(({ type }) => type === 'ArtifactsReady')?.status).toBe(artifacts);
-      const agent = await world.kubelet.agent(0);
       const { asked } = agent;
       await world.writesNothingUntil(() => agent.asked > asked + 1);
-      await world.wrote(costs({ pods: 1, status: 6, events: 2 }));
+      await world.wrote(costs({ pods: 1, status: 8, events: 2 }));
     });
 
   scenario('SourceRateLimited: passes when the source lets it', async (world) => {

@@ -202,8 +202,8 @@ scenarios('pods and nodes that go', () => {
     await world.apply('qwen');
     await world.loaded('qwen', 1);
     await (await world.kubelet.pod(0)).fails('Evicted', 'The node was low on resource: memory.');
-    await world.shows('qwen', { events: ['Warning Evicted'] });
-    await world.showed('qwen', 'Ready', 'False Evicted: low on resource: memory');
+    await world.shows('qwen', { events: ['Warning HostOutOfMemory'] });
+    await world.showed('qwen', 'Ready', 'False HostOutOfMemory: low on resource: memory');
     await world.kubelet.pod(1);
     await world.hasPods(1);
     await world.loaded('qwen', 1);
@@ -215,7 +215,7 @@ scenarios('pods and nodes that go', () => {
     await world.apply('qwen');
     await world.loaded('qwen', 1);
     await (await world.kubelet.pod(0)).fails('UnexpectedAdmissionError', 'Allocate failed due to no healthy devices present');
-    await world.showed('qwen', 'Ready', 'False UnexpectedAdmissionError: no healthy devices');
+    await world.showed('qwen', 'Ready', 'False DeviceMissing: no healthy devices');
     await world.kubelet.pod(1);
     await world.loaded('qwen', 1);
     expect(await world.hasPods(1)).toHaveLength(1);

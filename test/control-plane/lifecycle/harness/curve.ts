@@ -55,8 +55,8 @@ export function stallsAt(percent: number, ms: number): Curve {
 }
 
 /** Fails as the worker does: the agent stays and tells why. */
-export function failsWith(reason: string, message: string, before: Curve = []): Curve {
-  return [...before, { ms: Number.POSITIVE_INFINITY, tell: () => ({ phase: 'Failed', percent: 30, reason, message }) }];
+export function failsWith(reason: string, message: string): Curve {
+  return [{ ms: Number.POSITIVE_INFINITY, tell: () => ({ phase: 'Failed', percent: 30, reason, message }) }];
 }
 
 /** What a curve tells after so many milliseconds. */

@@ -21,6 +21,7 @@ export class OperatorProcess {
   private readonly client: KubeClient;
   private readonly stopping = new AbortController();
   private readonly ended: Promise<void>;
+  private dropped = false;
 
   constructor(account: Account, namespace: string, log: CallLog) {
     const logger = process.env.LIFECYCLE_LOG ? createLogger('controller') : silentLogger;
@@ -31,7 +32,14 @@ export class OperatorProcess {
         if (method === 'GET' && code === '403') log.forbidden.push('a list or watch');
       },
     });
-    recordWrites(this.client, log);
+    recordWrites(
+      this.client,
+      (what, code) => {
+        // What a dead process still meant to say nobody has heard.
+        if (!this.dropped) log.writes.push({ what, at: systemClock.now(), code });
+      },
+      log.forbidden,
+    );
     const cache = new InformerCache(this.client, { logger });
     const events = new EventRecorder({ client: this.client, component: 'modelfleet-controller', logger });
     const manager = new Manager({ logger });
@@ -63,26 +71,27 @@ export class OperatorProcess {
 
   /** As SIGKILL does, for those who look from outside: not a word more from now on. */
   async drop(): Promise<void> {
+    this.dropped = true;
     await this.client.close();
     this.stopping.abort();
     await this.ended.catch(() => {}); // it could not say goodbye
   }
 }
 
-function recordWrites(client: KubeClient, log: CallLog): void {
+function recordWrites(client: KubeClient, note: (what: string, code: number) => void, forbidden: string[]): void {
   const request = client.request.bind(client);
   client.request = async (method, path, options) => {
     if (method === 'GET') return request(method, path, options);
-    const note = (code: number) => log.writes.push({ what: `${method} ${resourceOf(path)}`, at: systemClock.now(), code });
+    const what = `${method} ${resourceOf(path)}`;
     try {
       const answer = await request(method, path, options);
-      note(200);
+      note(what, 200);
       return answer;
     } catch (error) {
-      note(error instanceof ApiError ? error.code : 0);
+      note(what, error instanceof ApiError ? error.code : 0);
       // Quotas and policies answer 403 too: these words are those of a missing right.
       if (error instanceof ApiError && error.code === 403 && /\bcannot (\w+ resource|set blockOwnerDeletion)/.test(error.message))
-        log.forbidden.push(error.message);
+        forbidden.push(error.message);
       throw error;
     }
   };

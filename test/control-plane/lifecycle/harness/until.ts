@@ -1,7 +1,7 @@
 import { systemClock } from '../../../../src/core/clock.ts';
 
 /** Often enough for a test not to notice, seldom enough for many at once on two cores. */
-const intervalMs = 40;
+const intervalMs = 100;
 
 /** Waits until `check` is not false and throws no more; fails with its last words after `timeoutMs`. */
 export async function until(check: () => unknown, timeoutMs = 25_000): Promise<void> {
