@@ -24,10 +24,15 @@ export function takenNames(deployment: ModelDeployment, others: Pick<Store<Model
   });
 }
 
-/** Lets a controller look again at all that claim a name when one that claimed it changes or goes: it may be theirs now. */
+/** Lets a controller look again at all that claim a name when the one that has it comes, changes or goes: it may be theirs now. */
 export function namesakes(deployments: Informer<ModelDeployment>): Source {
   const rivals = (deployment: ModelDeployment) =>
-    servedNames(deployment).flatMap((name) => deployments.store.byIndex(byPublicName, name).map(keyOf));
+    servedNames(deployment).flatMap((name) => {
+      const claimants = deployments.store.byIndex(byPublicName, name);
+      return claimants.every((other) => older(deployment, other) === deployment || keyOf(other) === keyOf(deployment))
+        ? claimants.map(keyOf)
+        : [];
+    });
   return watches(deployments, rivals, or(generationChanged, deletionStarted));
 }
 
