@@ -19,7 +19,7 @@ export function leavesOrphans({ metadata }: ModelDeployment): boolean {
  * In how many milliseconds a deployment that is being deleted goes, whatever becomes of its replicas: 0 when nothing keeps it any more.
  * Pure; `now` in milliseconds.
  */
-export function releaseDueMs({ deployment, replicas, drainTimeoutMs }: Seen, now: number): number {
+function releaseDueMs({ deployment, replicas, drainTimeoutMs }: Seen, now: number): number {
   if (leavesOrphans(deployment) || replicas.every(({ lost }) => lost)) return 0;
   const deletedAt = Date.parse(deployment.metadata.deletionTimestamp ?? '') || now;
   return Math.max(0, deletedAt + drainTimeoutMs + graceMs - now);

@@ -97,6 +97,20 @@ describe('deletion', () => {
     expect(world.api.deployment).toBeUndefined();
   });
 
+  test('does not wait for pods on a node that is gone', async () => {
+    const world = await serving();
+    const [pod] = world.server.values();
+    if (!pod) throw new Error('there is no replica');
+    world.api.put({ ...pod, spec: { ...pod.spec, nodeName: 'gone', containers: pod.spec?.containers ?? [] } });
+    world.goneNodes.add('gone');
+    world.api.graceful = true;
+    world.sync();
+    world.delete();
+    await world.settle();
+    expect(world.ending).toHaveLength(1);
+    expect(world.api.deployment).toBeUndefined();
+  });
+
   test('of a deployment that is no longer accepted ends too', async () => {
     const world = await serving();
     world.change({ engine: { type: 'VLLM' } });

@@ -90,6 +90,24 @@ test('replaces a replica that was deleted', async () => {
   expect(world.names).not.toContain(first);
 });
 
+test('replaces a replica whose node is gone, though its pod stays', async () => {
+  const world = new World({ rollout: { maxSurge: 0, maxUnavailable: 1 } });
+  await world.settle();
+  const [name = ''] = world.names;
+  const pod = world.server.get(name);
+  if (!pod?.spec) throw new Error('there is no replica');
+  world.api.put({ ...pod, spec: { ...pod.spec, nodeName: 'gone' } });
+  world.api.graceful = true;
+  world.api.deletePod(name); // as the taint manager does
+  world.sync();
+  await world.settle();
+  expect(world.names).toEqual([name]); // without surge its device is waited for
+  world.goneNodes.add('gone');
+  await world.settle();
+  expect(world.names).toEqual([name, expect.any(String)]);
+  expect(world.staying).toHaveLength(1);
+});
+
 test('replaces nothing in a namespace that is being deleted', async () => {
   const world = new World({ replicas: 2 });
   await world.settle();

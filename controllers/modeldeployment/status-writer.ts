@@ -1,7 +1,7 @@
 import type { ModelDeployment, ModelDeploymentStatus } from '../../src/api/model-deployment.ts';
 import { modelDeploymentResource } from '../../src/api/resources.ts';
 import type { Clock } from '../../src/core/clock.ts';
-import { isConflict, isNotFound, type KubeClient, keyOf, resourceType } from '../../src/kube/index.ts';
+import { isAtLeastVersion, isConflict, isNotFound, type KubeClient, keyOf, resourceType } from '../../src/kube/index.ts';
 import { paceOf } from './status-pace.ts';
 
 export const modelDeployments = resourceType<ModelDeployment>(modelDeploymentResource);
@@ -28,7 +28,7 @@ export class StatusWriter {
   latest(deployment: ModelDeployment): ModelDeploymentStatus | undefined {
     const own = this.written.get(keyOf(deployment));
     if (!own || own.uid !== deployment.metadata.uid) return deployment.status;
-    return isAtLeast(deployment.metadata.resourceVersion, own.resourceVersion) ? deployment.status : own.status;
+    return isAtLeastVersion(deployment.metadata.resourceVersion, own.resourceVersion) ? deployment.status : own.status;
   }
 
   /** Writes the status if it is time to. */
@@ -57,10 +57,4 @@ export class StatusWriter {
   forget(key: string): void {
     this.written.delete(key);
   }
-}
-
-/** Versions of one resource can be compared as whole numbers (KEP-5504); if these cannot, equality decides. */
-function isAtLeast(version: string | undefined, than: string): boolean {
-  if (version === undefined || version === than) return version === than;
-  return /^\d+$/.test(version) && /^\d+$/.test(than) && BigInt(version) >= BigInt(than);
 }

@@ -25,6 +25,7 @@ export class World {
   readonly messages: string[] = [];
   defaults: WorkerDefaults = { workerImage: 'modelfleet-worker' };
   podSecurity: string | undefined;
+  readonly goneNodes = new Set<string>();
   /** Somebody has deleted the namespace. */
   namespaceEnds = false;
   private shown: ModelDeployment | undefined;
@@ -170,7 +171,7 @@ export class World {
       {
         deployments: { get: () => this.shown, byIndex: () => (this.shown ? [this.shown] : []) },
         pods: { byIndex: () => [...this.cached.values()] },
-        nodes: { get: (name) => ({ apiVersion: 'v1', kind: 'Node', metadata: { name } }) },
+        nodes: { get: (name) => (this.goneNodes.has(name) ? undefined : { apiVersion: 'v1', kind: 'Node', metadata: { name } }) },
         namespaces: { get: () => namespace(this.podSecurity, this.namespaceEnds) },
         writes,
         probe: (uid) => this.probes.get(uid),
