@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { modelDeployments } from '../../controllers/modeldeployment/status-writer.ts';
 import type { ModelDeployment } from '../../src/api/model-deployment.ts';
 import type { Logger } from '../../src/core/logger.ts';
-import { type Pod, pods } from '../../src/kube/index.ts';
+import { isAlreadyExists, type Pod, pods } from '../../src/kube/index.ts';
 import { Chance } from './chance.ts';
 import { createDeployment, editSomething, rollouts } from './edits.ts';
 import { fastClock } from './fast-clock.ts';
@@ -51,17 +51,17 @@ export async function soak({ seconds, seed, speed, logger, tell = () => {} }: So
   const problems: string[] = [];
   const samples: Sample[] = [];
   const count = { rounds: 0, edits: 0, troubles: 0, slowestSeconds: 0 };
-  for (const name of Object.keys(rollouts)) await createDeployment(world.admin, name, chance);
   while (Date.now() - began < seconds * 1_000 && problems.length === 0) {
     const done: string[] = [];
-    for (let steps = chance.whole(3, 10); steps > 0; steps--) {
-      if (chance.next() < 0.5) {
-        done.push(await editSomething(world.admin, chance));
-        count.edits += 1;
-      } else {
+    for (const name of Object.keys(rollouts)) await createDeployment(world.admin, name, chance).catch(unlessItIsThere);
+    for (let steps = chance.whole(3, 8); steps > 0; steps--) {
+      // Troubles first and several at a time: a lost answer is harmless until the watch that would make up for it is behind.
+      for (let at = chance.whole(0, 2); at > 0; at--) {
         done.push(await troubleSomewhere(world, chance));
         count.troubles += 1;
       }
+      done.push(await editSomething(world.admin, chance));
+      count.edits += 1;
       await sleep(chance.whole(0, 300));
     }
     world.faults.clear();
@@ -81,6 +81,10 @@ export async function soak({ seconds, seed, speed, logger, tell = () => {} }: So
   if (seconds >= 300 && growth > mayGrowPerMinute) problems.push(`the heap grows by ${growth.toFixed(2)} MB a minute`);
   const { podsSeen, blindSpots } = judge;
   return { ...count, podsSeen, blindSpots, samples, growthPerMinute: growth, problems };
+}
+
+function unlessItIsThere(error: unknown): void {
+  if (!isAlreadyExists(error)) throw error;
 }
 
 type Settled = { readonly seconds: number; readonly problem?: string };

@@ -16,6 +16,9 @@ import { FakeKubelet } from '../fakes/kubelet.ts';
 /** Where the deployments are. The controller asks for this namespace alone, so that faults can be for it and for nobody else. */
 export const namespace = 'soak';
 
+// Enough to resume a watch after a restart, and soon full: what grows after that is a leak.
+const historySize = 512;
+
 type Part = { readonly stop: AbortController; readonly ended: Promise<void> };
 
 /** An API server that can be made to fail, a cluster behind it, and the controller as a program would run it. All in this process. */
@@ -44,7 +47,7 @@ export class World implements AsyncDisposable {
 
   static async open(clock: Clock, logger: Logger = silentLogger): Promise<World> {
     const stateDir = await mkdtemp(join(tmpdir(), 'modelfleet-soak-'));
-    const server = await startApiServer({ stateDir, logger: silentLogger, clock });
+    const server = await startApiServer({ stateDir, logger: silentLogger, clock, historySize });
     const world = new World(server, await FakeAgents.start(), { stateDir, clock, logger });
     await world.prepare();
     return world;
@@ -54,7 +57,14 @@ export class World implements AsyncDisposable {
   async restartServer(): Promise<void> {
     const { port } = this.server;
     await this.server.close();
-    this.server = await startApiServer({ stateDir: this.stateDir, logger: silentLogger, clock: this.clock, faults: this.faults, port });
+    this.server = await startApiServer({
+      stateDir: this.stateDir,
+      logger: silentLogger,
+      clock: this.clock,
+      faults: this.faults,
+      port,
+      historySize,
+    });
   }
 
   /** Ends the controller in good order and starts another one, which remembers nothing. */
