@@ -93,8 +93,8 @@ function rolloutOf({ spec }: ModelDeployment, { loaded }: Revision): string {
   const { replicas, suspend, rollout } = parsed.data;
   if (suspend) return 'nothing, for it is suspended; replicas are made so when it is resumed.';
   if (replicas === 0) return 'nothing, for it has no replicas; the next ones are made so.';
-  const standing =
-    loaded > 0 ? ` ${loaded} of them ${loaded === 1 ? 'runs' : 'run'} still and count${loaded === 1 ? 's' : ''} at once.` : '';
+  if (loaded >= replicas) return `nothing has to load: ${loaded} replicas of that revision run still and count at once; the others go.`;
+  const standing = loaded > 0 ? ` ${loaded} of that revision still ${loaded === 1 ? 'runs and counts' : 'run and count'} at once.` : '';
   if (rollout.strategy === 'Recreate')
     return `all replicas drain, then those of that revision load: nothing is served in between.${standing}`;
   if (rollout.maxSurge === 0)
