@@ -97,7 +97,7 @@ test('shows what changed from revision to revision, and which replicas run them'
     expect(lines[1]).toMatch(/^1 +\d+s +- +the first that is known$/);
     expect(lines[2]).toMatch(/^2 \* +\d+s +0\/1 +engine.tuning.maxSequences 4 → 8$/);
   });
-  expect(await modelfleet('history', 'qwen', '--revision', '1')).toMatch(/^# Revision 1\nspec:\n {2}model:\n[\s\S]*maxSequences: 4/);
+  expect(await modelfleet('history', 'qwen', '--revision', '1')).toMatch(/^# Revision 1\nspec:\n[\s\S]* {6}maxSequences: 4\n/);
 });
 
 test('goes back to the revision before, and forward again by its number', async () => {
