@@ -50,8 +50,10 @@ test('whoever claims a name is looked at again when the one that has it goes or 
   const stop = new AbortController();
   const cache = new InformerCache(client);
   const informer = cache.informer(modelDeployments, { indexers: { [byPublicName]: publicNames } });
-  const put = (one: ModelDeployment, generation = 1) =>
-    server.put('modeldeployments', { ...one, metadata: { ...one.metadata, generation } });
+  const put = (one: ModelDeployment, generation = 1) => {
+    const metadata = { ...one.metadata, generation };
+    server.put('modeldeployments', { ...one, metadata });
+  };
   const woken: string[] = [];
   const running = cache.run(stop.signal);
   try {
