@@ -86,6 +86,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   await state.writeConnection(connection);
 
   const recorder = new EventRecorder({ client, component: 'modelfleet-local', clock, logger });
+  opened.defer(() => recorder.close());
   kubelet.logs = new ProcessKubelet({
     client,
     informerCache: cache,

@@ -79,9 +79,9 @@ async function run(options: Options): Promise<void> {
       ? new LeaderElection({ lease: leaseStore(electionClient, { namespace, name: leaseName }), logger, metrics })
       : undefined;
   const client = connect(leaderElection && (() => leaderElection.assertLeading()));
+  const events = new EventRecorder({ client, component: 'modelfleet-controller', logger });
   try {
     const cache = new InformerCache(client, { logger });
-    const events = new EventRecorder({ client, component: 'modelfleet-controller', logger });
     const manager = new Manager({ logger, leaderElection });
     manager.addServer(operationsServer({ host: options.host, port: options.port, registry, logger, waitingFor: () => manager.waitingFor }));
     manager.addCache(cache);
@@ -96,6 +96,7 @@ async function run(options: Options): Promise<void> {
     logger.fatal({ err: error.cause }, 'leadership lost');
     process.exit(1);
   } finally {
+    events.close();
     await Promise.all([client.close(), electionClient?.close()]);
   }
 }

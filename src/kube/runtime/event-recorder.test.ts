@@ -100,3 +100,44 @@ test('an event whose write was lost is written again after a while', async () =>
   await recorder.flush(signal);
   expect(server.list('events')).toHaveLength(1);
 });
+
+/** So many objects as a fleet has, each telling its own news. */
+const tellOf = (recorder: EventRecorder, count: number, type: 'Normal' | 'Warning' = 'Normal') => {
+  for (let index = 0; index < count; index++) {
+    const metadata = { namespace: 'models', name: `${type.toLowerCase()}-${index}`, uid: `uid-${type}-${index}` };
+    recorder.event({ ...object, metadata }, type, 'Told', `It is ${index}.`);
+  }
+};
+
+test('a fleet that has news all at once is told of at a steady rate, after a burst', async () => {
+  const clock = new FakeClock();
+  const recorder = newRecorder(clock);
+  tellOf(recorder, 100);
+  await eventually(() => server.list('events').length === 50 && clock.sleeping === 1);
+  for (let written = 51; written <= 70; written++) {
+    await clock.advance(50);
+    await eventually(() => server.list('events').length === written && clock.sleeping === 1);
+  }
+});
+
+test('warnings are written before ordinary news, and when too much waits it is ordinary news that is dropped', async () => {
+  const clock = new FakeClock();
+  const recorder = newRecorder(clock);
+  tellOf(recorder, 1_200);
+  tellOf(recorder, 30, 'Warning');
+  await eventually(() => server.list('events').length === 50);
+  expect(server.list('events').filter((event) => (event as unknown as { type: string }).type === 'Warning')).toHaveLength(30);
+});
+
+test('a closed recorder writes nothing more and waits for nothing', async () => {
+  const clock = new FakeClock();
+  const recorder = newRecorder(clock);
+  tellOf(recorder, 100);
+  await eventually(() => server.list('events').length === 50 && clock.sleeping === 1);
+  recorder.close();
+  await recorder.flush(signal);
+  recorder.event(object, 'Normal', 'Late', 'It comes too late.');
+  await recorder.flush(signal);
+  expect(clock.sleeping).toBe(0);
+  expect(server.list('events')).toHaveLength(50);
+});

@@ -8,6 +8,7 @@ import { type Event, events } from '../client/resources.ts';
 import type { Draft, KubeObject } from '../client/types.ts';
 import { timestamp } from '../time.ts';
 import { type Correlated, EventCorrelator } from './event-correlator.ts';
+import { TokenBucket } from './rate-limiter.ts';
 
 export type EventRecorderOptions = {
   readonly client: Pick<KubeClient, 'create' | 'mergePatch'>;
@@ -18,6 +19,8 @@ export type EventRecorderOptions = {
   readonly clock?: Clock | undefined;
   readonly logger?: Logger | undefined;
   readonly newId?: (() => string) | undefined;
+  /** Events written a second in all, after a burst of 50; 20 unless told. */
+  readonly perSecond?: number | undefined;
 };
 
 type Pending = {
@@ -29,6 +32,9 @@ type Pending = {
 };
 
 const maxPending = 1000;
+// A fleet that changes as a whole must not spend the API server's time on being told so.
+const perSecondUnlessTold = 20;
+const burst = 50;
 const maxTries = 5;
 const firstRetryMs = 500;
 // core/v1 validation: a longer message fails the write.
@@ -38,7 +44,7 @@ const maxNameLength = 236;
 
 /**
  * Tells people what happened to an object through core/v1 Events. Repeats count up on one Event.
- * Never blocks and never throws: what cannot be written is logged and dropped.
+ * Never blocks and never throws: what cannot be written is logged and dropped, and when too much waits, ordinary news before warnings.
  */
 export class EventRecorder {
   private readonly options: EventRecorderOptions;
@@ -48,25 +54,27 @@ export class EventRecorder {
   /** By correlation key: of an Event that is not yet written, only the newest state is. */
   private readonly pending = new Map<string, Pending>();
   private readonly names = new Map<string, string>();
+  private readonly budget: TokenBucket;
+  private readonly closing = new AbortController();
+  private dropped = 0;
   private writing: Promise<void> | undefined;
 
   constructor(options: EventRecorderOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
     this.logger = options.logger ?? silentLogger;
+    this.budget = new TokenBucket(this.clock, options.perSecond ?? perSecondUnlessTold, burst);
   }
 
   /** `reason` is in UpperCamelCase, `message` a sentence for people. */
   event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    if (this.closing.signal.aborted) return;
     const now = this.clock.now();
     const { uid, namespace = '', name } = object.metadata;
     const identity = uid ?? `${object.kind}/${namespace}/${name}`;
     const correlated = this.correlator.correlate({ object: identity, type, reason, message }, now);
     if (!correlated) return;
-    if (this.pending.size >= maxPending && !this.pending.has(correlated.key)) {
-      this.logger.warn({ reason, object: identity }, 'too many events wait to be written, one is dropped');
-      return;
-    }
+    if (this.pending.size >= maxPending && !this.pending.has(correlated.key) && !this.makeRoom(type)) return;
     this.pending.set(correlated.key, { object, type, reason, correlated, lastAt: now });
     this.writing ??= this.write().finally(() => {
       this.writing = undefined;
@@ -78,10 +86,27 @@ export class EventRecorder {
     while (this.writing) await untilAborted(this.writing, signal);
   }
 
+  /** Drops what waits to be written: it must not keep a program from its end. Flush first what is worth a moment. */
+  close(): void {
+    this.pending.clear();
+    this.closing.abort(new DOMException('the event recorder is closed', 'AbortError'));
+  }
+
+  /** Drops an event that waits, for one of this type. Answers whether there is room; if not, this one is dropped. */
+  private makeRoom(type: Pending['type']): boolean {
+    this.dropped += 1;
+    const victim = type === 'Warning' && [...this.pending].find(([, pending]) => pending.type === 'Normal')?.[0];
+    return typeof victim === 'string' && this.pending.delete(victim);
+  }
+
   private async write(): Promise<void> {
     // Out of the caller's turn: what is said in one reconcile is written after it.
     await Promise.resolve();
-    for (let next = this.takeFirst(); next; next = this.takeFirst()) {
+    while (this.pending.size > 0) {
+      const waitMs = this.budget.delay('');
+      if (waitMs > 0) await this.clock.sleep(waitMs, this.closing.signal).catch(() => {}); // closed: then nothing waits any more
+      const next = this.takeFirst();
+      if (!next) return;
       try {
         await this.writeOne(next);
       } catch (error) {
@@ -89,10 +114,13 @@ export class EventRecorder {
         this.logger.warn({ err: error, reason, kind: object.kind, name: object.metadata.name }, 'an event could not be written');
       }
     }
+    if (this.dropped > 0) this.logger.warn({ dropped: this.dropped }, 'more was to be told than may be written: events were dropped');
+    this.dropped = 0;
   }
 
+  /** Warnings first: somebody may have to act on them. */
   private takeFirst(): Pending | undefined {
-    const first = this.pending.entries().next().value;
+    const first = [...this.pending].find(([, { type }]) => type === 'Warning') ?? this.pending.entries().next().value;
     if (!first) return undefined;
     this.pending.delete(first[0]);
     return first[1];
@@ -106,7 +134,7 @@ export class EventRecorder {
       } catch (error) {
         // An answer is an answer; only a lost one is worth another try.
         if (!(error instanceof ConnectionError) || tries >= maxTries) throw error;
-        await this.clock.sleep(firstRetryMs * 2 ** (tries - 1));
+        await this.clock.sleep(firstRetryMs * 2 ** (tries - 1), this.closing.signal);
       }
     }
   }
