@@ -49,7 +49,7 @@ export async function readPast(client: KubeClient, ref: ObjectRef): Promise<Past
 }
 
 /** The revisions of a deployment, oldest first. */
-export function revisionsOf(
+function revisionsOf(
   deployment: ModelDeployment,
   kept: readonly ControllerRevision[],
   replicas: readonly Pod[],
