@@ -49,11 +49,7 @@ export async function readPast(client: KubeClient, ref: ObjectRef): Promise<Past
 }
 
 /** The revisions of a deployment, oldest first. */
-function revisionsOf(
-  deployment: ModelDeployment,
-  kept: readonly ControllerRevision[],
-  replicas: readonly Pod[],
-): readonly Revision[] {
+function revisionsOf(deployment: ModelDeployment, kept: readonly ControllerRevision[], replicas: readonly Pod[]): readonly Revision[] {
   const { uid } = deployment.metadata;
   const own = kept.filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.controller && owner.uid === uid));
   const ordered = [...own].sort((a, b) => a.revision - b.revision);
