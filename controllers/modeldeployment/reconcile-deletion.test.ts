@@ -84,6 +84,18 @@ describe('deletion', () => {
     expect(isGone(world)).toBe(true);
   });
 
+  test('costs one write to let it go, though our status was written since the cache was told', async () => {
+    const world = new World();
+    await world.settle();
+    world.delete();
+    const before = world.api.requests;
+    await world.reconcile(); // deletes the pod, and says so in the status
+    world.catchUp(); // of the pods only
+    await world.reconcile();
+    expect(world.api.deployment).toBeUndefined();
+    expect(world.api.requests - before).toBe(3);
+  });
+
   test('waits for terminating pods, for no longer than the drain and half a minute', async () => {
     const world = await serving({ rollout: { drainTimeout: '1m' } });
     world.api.graceful = true;

@@ -134,7 +134,8 @@ class Reconciler {
 
   private async report(key: string, { halted }: Plan, outcome: Outcome, seen: Seen, { signal }: ReconcileContext): Promise<Result> {
     const now = this.options.clock.now();
-    const releaseDueMs = await this.finalizer.release(seen, now, signal);
+    const newest = { ...seen, deployment: this.reporter.newest(seen.deployment) };
+    const releaseDueMs = await this.finalizer.release(newest, now, signal);
     if (releaseDueMs === 'released') return done();
     const { status, dueMs } = await this.reporter.report(key, seen, { obstacle: obstacleOf(outcome), halted }, signal);
     // Told in the status first; the queue tries again.

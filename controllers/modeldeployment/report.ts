@@ -63,6 +63,11 @@ export class Reporter {
     return { status, dueMs };
   }
 
+  /** The deployment as our last write of its status left it, when the cache is behind. */
+  newest(deployment: ModelDeployment): ModelDeployment {
+    return this.statuses.newest(deployment);
+  }
+
   /** The deployment is gone. */
   forget(key: string): void {
     this.statuses.forget(key);

@@ -6,7 +6,13 @@ import { paceOf } from './status-pace.ts';
 
 export const modelDeployments = resourceType<ModelDeployment>(modelDeploymentResource);
 
-type Written = { readonly uid: string; readonly status: ModelDeploymentStatus; readonly resourceVersion: string; readonly at: number };
+type Written = {
+  readonly uid: string;
+  readonly status: ModelDeploymentStatus;
+  readonly resourceVersion: string;
+  readonly finalizers: readonly string[];
+  readonly at: number;
+};
 
 /** What became of a status: stored, or not yet or not at all; and in how many milliseconds to come again, undefined when all is told. */
 type Outcome = { readonly stored: boolean; readonly dueMs: number | undefined };
@@ -31,6 +37,14 @@ export class StatusWriter {
     return isAtLeastVersion(deployment.metadata.resourceVersion, own.resourceVersion) ? deployment.status : own.status;
   }
 
+  /** The deployment with the version and the finalizers that our last write was answered with, when the cache is behind. */
+  newest(deployment: ModelDeployment): ModelDeployment {
+    const own = this.written.get(keyOf(deployment));
+    const { metadata } = deployment;
+    if (!own || own.uid !== metadata.uid || isAtLeastVersion(metadata.resourceVersion, own.resourceVersion)) return deployment;
+    return { ...deployment, metadata: { ...metadata, resourceVersion: own.resourceVersion, finalizers: [...own.finalizers] } };
+  }
+
   /** Writes the status if it is time to. */
   async write(deployment: ModelDeployment, status: ModelDeploymentStatus, signal: AbortSignal): Promise<Outcome> {
     const key = keyOf(deployment);
@@ -44,7 +58,8 @@ export class StatusWriter {
       // With its UID: a deployment of the same name made after this one was deleted must not get its status.
       const metadata = { name, ...(namespace !== undefined && { namespace }), ...(uid !== undefined && { uid }) };
       const stored = await this.client.apply(modelDeployments, { metadata, status }, { subresource: 'status', force: true, signal });
-      this.written.set(key, { uid: uid ?? '', status, resourceVersion: stored.metadata.resourceVersion ?? '', at: this.clock.now() });
+      const { resourceVersion = '', finalizers = [] } = stored.metadata;
+      this.written.set(key, { uid: uid ?? '', status, resourceVersion, finalizers, at: this.clock.now() });
       return { stored: true, dueMs: undefined };
     } catch (error) {
       if (isNotFound(error)) return { stored: false, dueMs: undefined }; // deleted meanwhile: nobody reads it any more

@@ -27,6 +27,8 @@ export class ServerFake {
   readonly statusWrites: NonNullable<ModelDeployment['status']>[] = [];
   /** Every write that was done, such as `create qwen-aaaaa`. */
   readonly log: string[] = [];
+  /** Writes that were asked for, also those that were refused. */
+  requests = 0;
   /** What a watch of the pods tells, oldest first. */
   readonly changes: PodChange[] = [];
   /** Deleted pods stay, terminating, until `end`. */
@@ -117,6 +119,7 @@ export class ServerFake {
   }
 
   private async write<T>(line: string | undefined, work: () => T): Promise<T> {
+    this.requests += 1;
     this.beforeWrite();
     const stored = work();
     if (line !== undefined) this.log.push(line);
