@@ -31,6 +31,7 @@ import { PodEvents } from './pod-events.ts';
 import { probeSource } from './probe-source.ts';
 import { type FetchStatus, type RequestDrain, StatusProber } from './prober.ts';
 import { type ReconcilerOptions, reconciler } from './reconcile.ts';
+import { slimPod } from './slim-pod.ts';
 import { modelDeployments } from './status-writer.ts';
 
 export type ModelDeploymentControllerOptions = Omit<ReconcilerOptions, 'duties'> &
@@ -63,6 +64,7 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
   const replicas = cache.informer(pods, {
     ...scope,
     labelSelector: labels.model,
+    transform: slimPod,
     indexers: { [byController]: controllerUid, [byNode]: nodeOf },
   });
   const places = cache.informer(namespaces, options.namespace === undefined ? {} : { fieldSelector: `metadata.name=${options.namespace}` });

@@ -1,7 +1,7 @@
 export type { Change } from './cache/changes.ts';
 export { type Handler, Informer, type InformerOptions } from './cache/informer.ts';
 export { InformerCache, type InformerRequest } from './cache/informer-cache.ts';
-export type { Indexer, Store } from './cache/store.ts';
+export type { Indexer, Store, Transform } from './cache/store.ts';
 export { ApiError, ConnectionError, isAlreadyExists, isConflict, isExpired, isNotFound, WriteRefused } from './client/api-error.ts';
 export {
   KubeClient,

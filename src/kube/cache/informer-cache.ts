@@ -3,10 +3,12 @@ import type { Selection } from '../client/options.ts';
 import { apiVersionOf, type KubeObject, type ResourceType } from '../client/types.ts';
 import { Informer, type InformerOptions } from './informer.ts';
 import type { ListerWatcher } from './reflector.ts';
-import type { Indexer } from './store.ts';
+import type { Indexer, Transform } from './store.ts';
 
 export type InformerRequest<T extends KubeObject> = Selection & {
   readonly indexers?: Readonly<Record<string, Indexer<T>>> | undefined;
+  /** Keeps a part of each object, for kinds of which there are thousands. Who asks with another function has another informer. */
+  readonly transform?: Transform<T> | undefined;
 };
 
 /** One informer for each type and selection, shared by all who ask. */
@@ -15,6 +17,7 @@ export class InformerCache {
   private readonly client: ListerWatcher;
   private readonly options: InformerOptions;
   private readonly informers = new Map<string, Informer<KubeObject>>();
+  private readonly transforms = new Map<unknown, number>();
   private readonly tasks = new Set<Promise<void>>();
   private signal: AbortSignal | undefined;
 
@@ -25,11 +28,12 @@ export class InformerCache {
 
   /** The informer of a selection, made on first use; it starts with the cache, or at once when that runs. */
   informer<T extends KubeObject>(type: ResourceType<T>, request: InformerRequest<T> = {}): Informer<T> {
-    const { indexers = {}, ...selection } = request;
-    const key = JSON.stringify([apiVersionOf(type), type.plural, selection.namespace, selection.labelSelector, selection.fieldSelector]);
+    const { indexers = {}, transform, ...selection } = request;
+    const { namespace, labelSelector, fieldSelector } = selection;
+    const key = JSON.stringify([apiVersionOf(type), type.plural, namespace, labelSelector, fieldSelector, this.numberOf(transform)]);
     // The key holds the type, so what is filed under it was made with the same one.
     const existing = this.informers.get(key) as Informer<T> | undefined;
-    const informer = existing ?? new Informer(this.client, type, selection, this.options);
+    const informer = existing ?? new Informer(this.client, type, selection, this.options, transform);
     for (const [name, indexer] of Object.entries(indexers)) informer.addIndexer(name, indexer);
     if (!existing) {
       this.informers.set(key, informer as unknown as Informer<KubeObject>);
@@ -66,6 +70,12 @@ export class InformerCache {
     await aborted(signal);
     await Promise.all(this.tasks);
     this.signal = undefined;
+  }
+
+  private numberOf(transform: unknown): number {
+    const known = this.transforms.get(transform) ?? this.transforms.size;
+    this.transforms.set(transform, known);
+    return known;
   }
 
   private launch<T extends KubeObject>(informer: Informer<T>, signal: AbortSignal): void {

@@ -154,3 +154,20 @@ test('a refresh ends the wait after a failure, and goes on asking until it has t
   stop.abort();
   await run;
 });
+
+test('keeps the part of each object that was asked for, and the whole for who asks for that', async () => {
+  const whole = { ...configMap('a', 1), data: { kept: 'yes', large: 'x'.repeat(1_000) } };
+  const deleted: WatchEvent = { type: 'DELETED', object: { ...whole, metadata: { ...whole.metadata, resourceVersion: '11' } } };
+  const stop = new AbortController();
+  const cache = new InformerCache(serverOf([whole], [deleted]).client);
+  const small = (object: ConfigMap): ConfigMap => ({ ...object, data: { kept: object.data?.kept ?? '' } });
+  const slim = cache.informer(configMaps, { transform: small });
+  expect(cache.informer(configMaps, { transform: small })).toBe(slim);
+  expect(cache.informer(configMaps)).not.toBe(slim);
+  const seen: unknown[] = [];
+  slim.addHandler({ add: ({ data }) => seen.push(data), delete: ({ data }) => seen.push(data) });
+  const run = cache.run(stop.signal);
+  await eventually(() => expect(seen).toEqual([{ kept: 'yes' }, { kept: 'yes' }]));
+  stop.abort();
+  await run;
+});

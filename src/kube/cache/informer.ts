@@ -5,7 +5,7 @@ import type { Selection } from '../client/options.ts';
 import { type KubeObject, keyOf, type ResourceType } from '../client/types.ts';
 import type { Change } from './changes.ts';
 import { type ListerWatcher, Reflector } from './reflector.ts';
-import { type Indexer, ObjectStore, type Store } from './store.ts';
+import { type Indexer, ObjectStore, type Store, type Transform } from './store.ts';
 
 /** Called in order and in line with the watch: enqueue a key and return. What it throws is logged and harms nobody else. */
 export type Handler<T extends KubeObject> = {
@@ -27,7 +27,7 @@ export type InformerOptions = {
 export class Informer<T extends KubeObject> {
   readonly type: ResourceType<T>;
   readonly store: Store<T>;
-  private readonly objects = new ObjectStore<T>();
+  private readonly objects: ObjectStore<T>;
   private readonly reflector: Reflector<T>;
   private readonly handlers = new Set<{ readonly handler: Handler<T> }>();
   private readonly logger: Logger;
@@ -35,8 +35,15 @@ export class Informer<T extends KubeObject> {
   private isSynced = false;
   private running = false;
 
-  constructor(client: ListerWatcher, type: ResourceType<T>, selection: Selection = {}, options: InformerOptions = {}) {
+  constructor(
+    client: ListerWatcher,
+    type: ResourceType<T>,
+    selection: Selection = {},
+    options: InformerOptions = {},
+    transform?: Transform<T>,
+  ) {
     this.type = type;
+    this.objects = new ObjectStore(transform);
     this.store = this.objects;
     this.logger = options.logger ?? silentLogger;
     this.reflector = new Reflector({

@@ -15,12 +15,20 @@ export type Store<T extends KubeObject> = {
   byIndex(name: string, value: string): T[];
 };
 
+/** What is kept of an object: readers never see the rest. Metadata must stay but for what nobody reads. */
+export type Transform<T extends KubeObject> = (object: T) => T;
+
 type Index<T extends KubeObject> = { readonly indexer: Indexer<T>; readonly entries: Map<string, Map<string, T>> };
 
 /** The objects of one informer with their indexes. Writers get back what changed, in order. */
 export class ObjectStore<T extends KubeObject> implements Store<T> {
   private readonly objects = new Map<string, T>();
   private readonly indexes = new Map<string, Index<T>>();
+  private readonly transform: Transform<T>;
+
+  constructor(transform: Transform<T> = (object) => object) {
+    this.transform = transform;
+  }
 
   get size(): number {
     return this.objects.size;
@@ -55,13 +63,13 @@ export class ObjectStore<T extends KubeObject> implements Store<T> {
   }
 
   set(object: T): readonly Change<T>[] {
-    return this.put(keyOf(object), ingest(object));
+    return this.put(keyOf(object), ingest(this.transform(object)));
   }
 
   /** Removes what the key names; the change carries `last`, the final state as the server told it, where it is known. */
   delete(key: string, last?: T): readonly Change<T>[] {
     const changes = this.put(key, undefined);
-    return last && changes.length > 0 ? [{ type: 'delete', object: ingest(last) }] : changes;
+    return last && changes.length > 0 ? [{ type: 'delete', object: ingest(this.transform(last)) }] : changes;
   }
 
   /** Makes the store hold exactly these objects: deletions first, so that a reader never counts too many. */
