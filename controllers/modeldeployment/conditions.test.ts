@@ -42,6 +42,14 @@ test('carry the reason, the replica, its node, its words, and what serves meanwh
     });
 });
 
+test('tell why a pod ended, until another has taken its place', () => {
+  const evicted = failed('Evicted', { name: 'qwen-aaaaa', finished: true });
+  const waiting = status([evicted]);
+  expect(condition(waiting, 'Ready')).toMatchObject({ status: 'False', reason: 'Evicted', message: expect.stringContaining('qwen-aaaaa') });
+  expect(waiting.failures).toMatchObject([{ reason: 'Evicted' }]);
+  expect(condition(status([evicted, loaded()], { replicas: 1 }), 'Progressing')).toMatchObject({ reason: 'RolloutComplete' });
+});
+
 test('say for how many replicas a failure holds', () => {
   const all = [failed('SourceNotFound', { name: 'a' }), failed('SourceNotFound', { name: 'b' })];
   expect(condition(status(all), 'Ready')?.message).toBe(

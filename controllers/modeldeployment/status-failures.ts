@@ -2,7 +2,7 @@ import type { SeenFailure } from '../../src/api/model-deployment.ts';
 import { findCondition, timestamp } from '../../src/kube/index.ts';
 import { haltMessage, haltOf, rolloutHalted } from './status-degraded.ts';
 import type { Observation, Trouble } from './status-observation.ts';
-import { inTrouble, tellTrouble } from './status-trouble.ts';
+import { troublesOf } from './status-trouble.ts';
 import type { Tally } from './tally.ts';
 
 const maxFailures = 8;
@@ -34,7 +34,7 @@ function failing(observed: Observation, count: Tally): readonly Trouble[] {
   const { acceptance, obstacle } = observed;
   const refusal = acceptance.accepted ? [] : [{ reason: acceptance.reason, message: acceptance.message }];
   const obstacles = obstacle?.refused ? [{ reason: obstacle.reason, message: obstacle.message }] : [];
-  const replicas = inTrouble(count.updated).map((replica) => tellTrouble(replica, count.updated));
+  const replicas = troublesOf(count);
   const halt = acceptance.accepted && count.desired > 0 ? haltOf(observed, count) : undefined;
   const halts = halt ? [{ reason: rolloutHalted, message: haltMessage(observed, halt, count) }] : [];
   return [...refusal, ...obstacles, ...replicas, ...halts];

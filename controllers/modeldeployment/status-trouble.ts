@@ -5,8 +5,13 @@ import { isBroken, type Tally } from './tally.ts';
 /** Why replicas are not there, or what the worst of the current revision says if one is broken or cannot go on. */
 export function troubleOf({ obstacle }: Pick<Observation, 'obstacle'>, count: Tally): Trouble | undefined {
   if (obstacle) return { reason: obstacle.reason, message: obstacle.message };
-  const worst = inTrouble(count.updated)[0];
-  return worst && tellTrouble(worst, count.updated);
+  return troublesOf(count)[0];
+}
+
+/** What every replica of the current revision says that fails, stalls or cannot go on, those that wait to be replaced last. */
+export function troublesOf({ updated, gone }: Tally): readonly Trouble[] {
+  const replicas = [...updated, ...gone];
+  return [...inTrouble(updated), ...inTrouble(gone)].map((replica) => tellTrouble(replica, replicas));
 }
 
 /** The replicas that fail, stall or cannot go on, the broken ones first. */

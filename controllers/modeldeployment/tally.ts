@@ -1,4 +1,5 @@
 import type { Acceptance } from './acceptance.ts';
+import { isGone } from './replacements.ts';
 import type { Replica } from './replica.ts';
 
 /** Counts that summary, conditions and columns are made from. */
@@ -11,6 +12,8 @@ export type Tally = {
   readonly updated: readonly Replica[];
   /** All of older revisions that are still there, also on their way out. */
   readonly outdated: readonly Replica[];
+  /** Of the current revision, ended for good or lost, as long as nothing has taken their place. */
+  readonly gone: readonly Replica[];
   /** On their way out; nobody waits for lost ones. */
   readonly leaving: readonly Replica[];
   readonly ready: number;
@@ -22,7 +25,7 @@ export type Tally = {
 /** Counts the replicas that matter; `revision` is the current one. */
 export function tally(acceptance: Acceptance, revision: string | undefined, replicas: readonly Replica[]): Tally {
   const desired = acceptance.accepted && !acceptance.spec.suspend ? acceptance.spec.replicas : 0;
-  const here = replicas.filter((replica) => !replica.lost && !replica.finished);
+  const here = replicas.filter((replica) => !isGone(replica));
   const standing = here.filter((replica) => !replica.leaving);
   const updated = standing.filter((replica) => replica.revision === revision);
   return {
@@ -30,6 +33,7 @@ export function tally(acceptance: Acceptance, revision: string | undefined, repl
     standing,
     updated,
     outdated: here.filter((replica) => replica.revision !== revision),
+    gone: standing.length < desired ? replicas.filter((replica) => isGone(replica) && replica.revision === revision) : [],
     leaving: here.filter((replica) => replica.leaving),
     ready: standing.filter((replica) => replica.ready).length,
     updatedReady: updated.filter((replica) => replica.ready).length,
