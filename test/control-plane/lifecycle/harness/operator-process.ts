@@ -5,7 +5,7 @@ import { ApiError, EventRecorder, InformerCache, type KubeClient, Manager } from
 import type { Account } from './account.ts';
 
 /** A request of the operator that was not a read, as `POST pods` or `PATCH modeldeployments/status`, with the code of its answer. */
-export type Write = { readonly what: string; readonly at: number; readonly code: number };
+type Write = { readonly what: string; readonly at: number; readonly code: number };
 
 /** What all operator processes of one scenario asked of the API server. */
 export type CallLog = {
