@@ -113,7 +113,7 @@ export class World implements AsyncDisposable {
 
   private startController(): void {
     const { clock, logger } = this;
-    const client = this.connect('modelfleet-controller');
+    const client = KubeClient.fromServer(this.server, { fieldManager: 'modelfleet-controller', clock });
     const cache = new InformerCache(client, { clock, logger });
     const events = new EventRecorder({ client, component: 'modelfleet-controller', clock, logger });
     const manager = new Manager({ clock, logger });
@@ -121,6 +121,7 @@ export class World implements AsyncDisposable {
     manager.addController(() => modelDeploymentController({ client, cache, events, namespace, workerImage: 'fake', clock, logger }));
     this.controller = start(async (signal) => {
       await manager.run(signal);
+      events.close();
       await client.close();
     });
   }
