@@ -33,6 +33,11 @@ describe('the time left', () => {
     expect(etaOf({ phase: 'Fetching', elapsedMs: 5_000, agentEtaSeconds: 300 }, times)).toBe(300 + 5 + 10 + 4);
   });
 
+  test('is on a first load what the agent knows, once the weights are being read', () => {
+    expect(etaOf({ phase: 'Fetching', elapsedMs: 5_000, agentEtaSeconds: 300 })).toBeNull();
+    expect(etaOf({ phase: 'LoadingWeights', elapsedMs: 5_000, agentEtaSeconds: 7 })).toBe(7);
+  });
+
   test.each<[string, Parameters<typeof etaOf>]>([
     ['nothing was learned', [{ phase: 'Fetching', elapsedMs: 0, agentEtaSeconds: 3 }]],
     [

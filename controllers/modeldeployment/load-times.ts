@@ -82,10 +82,14 @@ export function timesFor(known: readonly LoadTimes[], model: string, nodeClass: 
   return newest?.milliseconds;
 }
 
-/** Seconds until Ready; null when a part of them is not known, or when this phase takes clearly longer than it did: never invented. */
+/**
+ * Seconds until Ready; null when a part of them is not known, or when this phase takes clearly longer than it did: never invented.
+ * Once the agent knows when the weights are read, that is the answer of a first load: what follows is a moment beside it.
+ */
 export function etaOf({ phase, elapsedMs, agentEtaSeconds }: Whereabouts, times: PhaseTimes = {}): number | null {
   const current = agentEtaSeconds === null ? left(phase, elapsedMs, times) : agentEtaSeconds * 1000;
-  const later = phaseLadder.slice(rankOf(phase) + 1).map((next) => tookOf(next, times));
+  const unlearned = phase === 'LoadingWeights' && agentEtaSeconds !== null ? 0 : undefined;
+  const later = phaseLadder.slice(rankOf(phase) + 1).map((next) => tookOf(next, times) ?? unlearned);
   const parts = [current, ...later];
   return parts.every((ms) => ms !== undefined) ? parts.reduce((sum, ms) => sum + ms, 0) / 1000 : null;
 }
