@@ -6,11 +6,12 @@ import { silentLogger } from '../../src/core/logger.ts';
 import { InformerCache, KubeClient, type KubeObject, type Pod } from '../../src/kube/index.ts';
 import { FakeApiServer } from '../../src/kube/testing/api-server.fake.ts';
 import { eventually } from '../../src/kube/testing/eventually.fake.ts';
-import { modelDeploymentController } from './controller.ts';
+import { type ModelDeploymentControllerOptions, modelDeploymentController } from './controller.ts';
 import { agent, container, deployment } from './testing/makers.fake.ts';
 
 let server: FakeApiServer;
 let client: KubeClient;
+let options: ModelDeploymentControllerOptions;
 let stop: AbortController;
 let running: Promise<unknown>;
 /** What the agent of each pod tells, by the pod's address. */
@@ -22,7 +23,7 @@ beforeEach(async () => {
   stop = new AbortController();
   agents = new Map();
   const cache = new InformerCache(client);
-  const controller = modelDeploymentController({
+  options = {
     client,
     cache,
     workerImage: 'modelfleet-worker',
@@ -30,7 +31,8 @@ beforeEach(async () => {
     clock: systemClock,
     logger: silentLogger,
     fetchStatus: async ({ host }) => agents.get(host) ?? Promise.reject(new Error('connection refused')),
-  });
+  };
+  const controller = modelDeploymentController(options);
   running = Promise.all([cache.run(stop.signal), controller.start(stop.signal)]);
 });
 
@@ -45,6 +47,10 @@ function put(spec: Partial<ModelDeploymentSpec>): void {
   const { metadata, ...rest } = deployment(spec);
   server.put('modeldeployments', { ...rest, metadata: { name: metadata.name, namespace: 'models', ...(spec && { generation: 1 }) } });
 }
+
+test('the controller of the next term of leadership takes over the same caches', async () => {
+  expect(() => modelDeploymentController(options)).not.toThrow();
+});
 
 const pods = () => server.list('pods', 'models') as Pod[];
 const status = () => (server.list('modeldeployments', 'models')[0] as ModelDeployment | undefined)?.status;

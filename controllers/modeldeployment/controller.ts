@@ -46,7 +46,7 @@ export type ModelDeploymentControllerOptions = Omit<ReconcilerOptions, 'duties'>
     readonly requestDrain?: RequestDrain | undefined;
     readonly logger: Logger;
     readonly metrics?: ControllerMetrics | undefined;
-    /** Deployments in work at a time; 8 unless told. */
+    /** Deployments in work at a time; 32 unless told: work is mostly waiting for answers, and how much it can bear the API server says itself. */
     readonly concurrency?: number | undefined;
   };
 
@@ -103,7 +103,7 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
         agents?.close().catch((error: unknown) => logger.warn({ err: error }, 'closing the connections to agents failed'));
       }),
     ],
-    concurrency: options.concurrency ?? 8,
+    concurrency: options.concurrency ?? 32,
     reconcileTimeoutMs: 60_000,
     clock,
     logger,

@@ -1,5 +1,14 @@
 import { modelDeploymentResource } from '../../src/api/resources.ts';
-import { type Event, events, type Informer, type InformerCache, type Pod, refKey, type Source } from '../../src/kube/index.ts';
+import {
+  type Event,
+  events,
+  type Indexer,
+  type Informer,
+  type InformerCache,
+  type Pod,
+  refKey,
+  type Source,
+} from '../../src/kube/index.ts';
 
 /** Trouble of a pod that its status does not carry, only its events. */
 const reasons = ['FailedMount', 'FailedAttachVolume', 'FailedCreatePodSandBox', 'FailedPrepareDynamicResources'] as const;
@@ -26,7 +35,7 @@ export class PodEvents {
       informer: cache.informer(events, {
         namespace,
         fieldSelector: `involvedObject.kind=Pod,reason=${reason}`,
-        indexers: { [byPod]: podOf(reason) },
+        indexers: { [byPod]: podOf[reason] },
       }),
     }));
   }
@@ -67,8 +76,18 @@ export class PodEvents {
   }
 }
 
-/** Files an event under its pod. A server that does not know the selector sends all events to each informer. */
-function podOf(reason: PodEvent['reason']): (event: Event) => readonly string[] {
+/**
+ * Files an event under its pod. A server that does not know the selector sends all events to each informer.
+ * Made once: the controller of the next term of leadership asks the same informers, with the same functions.
+ */
+const podOf: Readonly<Record<PodEvent['reason'], Indexer<Event>>> = {
+  FailedMount: filedUnderPod('FailedMount'),
+  FailedAttachVolume: filedUnderPod('FailedAttachVolume'),
+  FailedCreatePodSandBox: filedUnderPod('FailedCreatePodSandBox'),
+  FailedPrepareDynamicResources: filedUnderPod('FailedPrepareDynamicResources'),
+};
+
+function filedUnderPod(reason: PodEvent['reason']): Indexer<Event> {
   return (event) => {
     const { kind, uid } = event.involvedObject;
     return kind === 'Pod' && uid && event.reason === reason ? [uid] : [];

@@ -27,6 +27,7 @@ const troubles: Readonly<Record<string, Trouble>> = {
   'requests lost': ({ faults }, chance) => faults.next({ ...ours, verb: chance.pick(writes) }, { kind: 'cut' }, chance.whole(1, 6)),
   slow: ({ faults }, chance) => faults.next(ours, { kind: 'slow', ms: chance.whole(50, 400) }, chance.whole(1, 8)),
   'server restarts': (world) => world.restartServer(),
+  'leadership ends': (world) => world.endTerm(),
   'controller restarts': (world) => world.restartController(),
 };
 

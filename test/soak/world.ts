@@ -5,7 +5,7 @@ import { modelDeploymentController } from '../../controllers/modeldeployment/con
 import { customResourceDefinitions } from '../../src/api/crd/definitions.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { type Logger, silentLogger } from '../../src/core/logger.ts';
-import { EventRecorder, InformerCache, isAlreadyExists, KubeClient, Manager, namespaces } from '../../src/kube/index.ts';
+import { EventRecorder, InformerCache, isAlreadyExists, KubeClient, LeadershipLost, Manager, namespaces } from '../../src/kube/index.ts';
 import type { Faults } from '../../src/local/apiserver/faults.ts';
 import { type RunningApiServer, startApiServer } from '../../src/local/apiserver/server.ts';
 import { GarbageCollector } from '../../src/local/gc/garbage-collector.ts';
@@ -33,6 +33,7 @@ export class World implements AsyncDisposable {
   private readonly clients: KubeClient[] = [];
   private server: RunningApiServer;
   private controller: Part | undefined;
+  private term = new AbortController();
   private cluster: readonly Part[] = [];
 
   private constructor(server: RunningApiServer, agents: FakeAgents, options: { stateDir: string; clock: Clock; logger: Logger }) {
@@ -71,6 +72,11 @@ export class World implements AsyncDisposable {
   async restartController(): Promise<void> {
     await end(this.controller);
     this.startController();
+  }
+
+  /** Ends the controller's leadership, which it wins again at once. */
+  endTerm(): void {
+    this.term.abort(new LeadershipLost('another leads'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -116,7 +122,7 @@ export class World implements AsyncDisposable {
     const client = KubeClient.fromServer(this.server, { fieldManager: 'modelfleet-controller', clock });
     const cache = new InformerCache(client, { clock, logger });
     const events = new EventRecorder({ client, component: 'modelfleet-controller', clock, logger });
-    const manager = new Manager({ clock, logger });
+    const manager = new Manager({ clock, logger, leaderElection: { lead: (work, signal) => this.leadInTerms(work, signal) } });
     manager.addCache(cache);
     manager.addController(() => modelDeploymentController({ client, cache, events, namespace, workerImage: 'fake', clock, logger }));
     this.controller = start(async (signal) => {
@@ -124,6 +130,13 @@ export class World implements AsyncDisposable {
       events.close();
       await client.close();
     });
+  }
+
+  private async leadInTerms(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.term = new AbortController();
+      await work(AbortSignal.any([signal, this.term.signal]));
+    }
   }
 
   private connect(fieldManager: string): KubeClient {
