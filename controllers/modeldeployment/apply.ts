@@ -72,37 +72,48 @@ export async function applyPlan(plan: Plan, seen: Seen, context: ApplyContext): 
 }
 
 /** Deletes a pod. Answers whether it was there. */
-async function remove({ replica }: Removal, deployment: ModelDeployment, { client, writes, signal }: ApplyContext): Promise<boolean> {
+async function remove({ replica }: Removal, deployment: ModelDeployment, context: ApplyContext): Promise<boolean> {
+  const { client, writes, signal } = context;
   const { name, uid } = replica;
   const { namespace } = deployment.metadata;
-  return ifThere(replica, deployment, writes, async () => {
+  return ifThere(replica, deployment, context, async () => {
     await client.delete(pods, { namespace, name }, { uid, signal });
     writes.deleted(keyOf(deployment), uid);
   });
 }
 
 /** Changes a pod. Answers whether it was there. */
-async function patch(
-  replica: Replica,
-  change: MergePatch<Pod>,
-  deployment: ModelDeployment,
-  { client, writes, signal }: ApplyContext,
-): Promise<boolean> {
+async function patch(replica: Replica, change: MergePatch<Pod>, deployment: ModelDeployment, context: ApplyContext): Promise<boolean> {
+  const { client, writes, signal } = context;
   const { name } = replica;
   const { namespace } = deployment.metadata;
-  return ifThere(replica, deployment, writes, async () => {
+  return ifThere(replica, deployment, context, async () => {
     writes.patched(keyOf(deployment), await client.mergePatch<Pod>(pods, { namespace, name }, change, { signal }));
   });
 }
 
 /** A pod that is gone already, or whose name belongs to another one by now, is no more: the cache only does not show it yet. */
-async function ifThere({ uid }: Replica, deployment: ModelDeployment, writes: PendingWrites, write: () => Promise<void>): Promise<boolean> {
+async function ifThere(replica: Replica, deployment: ModelDeployment, context: ApplyContext, write: () => Promise<void>): Promise<boolean> {
   try {
     await write();
     return true;
   } catch (error) {
-    if (!isNotFound(error) && !isConflict(error)) throw error;
-    writes.deleted(keyOf(deployment), uid);
+    if (!isNotFound(error) && !(isConflict(error) && (await isGone(replica, deployment, context)))) throw error;
+    context.writes.deleted(keyOf(deployment), replica.uid);
     return false;
+  }
+}
+
+/** A conflict does not tell whether the name belongs to another pod or somebody else wrote just now: a pod must not be forgotten for the latter. */
+async function isGone(
+  { name, uid }: Replica,
+  { metadata: { namespace } }: ModelDeployment,
+  { client, signal }: ApplyContext,
+): Promise<boolean> {
+  try {
+    return (await client.get(pods, { namespace, name }, { signal })).metadata.uid !== uid;
+  } catch (error) {
+    if (isNotFound(error)) return true;
+    throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ModelDeploymentSpec } from '../../src/api/model-deployment.ts';
 import { container } from './testing/makers.fake.ts';
-import { World } from './testing/world.fake.ts';
+import { answer, World } from './testing/world.fake.ts';
 
 /** A deployment whose replicas are all loaded. */
 async function serving(spec: Partial<ModelDeploymentSpec> = {}): Promise<World> {
@@ -154,4 +154,18 @@ test('creating many replicas is one event', async () => {
   await world.settle();
   expect(world.events.filter((event) => event === 'Normal ReplicaCreated')).toHaveLength(1);
   expect(world.messages).toContainEqual(expect.stringMatching(/^Created pods (qwen-\w{5}, ){9}qwen-\w{5} and 2 more\.$/));
+});
+
+test('a conflict with another writer is no word that the pod is gone: it is marked at the next try', async () => {
+  const world = await serving({ replicas: 1 });
+  const [name = ''] = world.names;
+  world.setReady(name, { inFlight: 1 });
+  world.change({ suspend: true });
+  world.api.beforeWrite = () => {
+    world.api.beforeWrite = () => {};
+    throw answer(409, 'Conflict');
+  };
+  await expect(world.reconcile()).rejects.toMatchObject({ code: 409 });
+  await world.reconcile();
+  expect(annotationsOf(world, name)).toMatchObject({ 'modelfleet.dev/draining': 'true' });
 });
