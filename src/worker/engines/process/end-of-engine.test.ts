@@ -12,7 +12,7 @@ test('ended by the kernel for memory is HostOutOfMemory, with the limit', () =>
   expect(ended({ signal: 'SIGKILL', outOfMemory: true, memoryLimit: 4 * 2 ** 30 }, 'loading')).toMatchObject({
     reason: 'HostOutOfMemory',
     message: expect.stringMatching(
-      /^The engine process was ended by SIGKILL because the 4\.29 GB of memory of the container was used up. Last words: loading$/,
+      /^The engine process was ended by SIGKILL because the 4096Mi of memory of the container was used up. Last words: loading$/,
     ),
   }));
 

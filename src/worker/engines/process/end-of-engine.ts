@@ -1,6 +1,5 @@
 import { constants } from 'node:os';
 import { Failure } from '../../../core/failure.ts';
-import { formatBytes } from '../../../core/sizes.ts';
 import type { LineTail } from '../line-tail.ts';
 
 /** How an engine process ended. */
@@ -20,7 +19,9 @@ export function endOfEngine({ code, signal, words, outOfMemory, memoryLimit }: E
   const said = words?.last() ?? '';
   const last = said === '' ? '' : ` Last words: ${said}`;
   if (signal === 'SIGKILL' && outOfMemory) {
-    const limit = memoryLimit === undefined ? 'the memory of the container' : `the ${formatBytes(memoryLimit)} of memory of the container`;
+    // In the unit that people write limits in.
+    const limit =
+      memoryLimit === undefined ? 'the memory of the container' : `the ${Math.round(memoryLimit / 2 ** 20)}Mi of memory of the container`;
     return new Failure('HostOutOfMemory', `The engine process was ended by SIGKILL because ${limit} was used up.${last}`);
   }
   const how = signal ? `was ended by ${signal}` : `ended with ${codeName(code)}`;
