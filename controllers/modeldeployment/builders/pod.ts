@@ -50,6 +50,8 @@ function operatorsTemplate(deployment: ModelDeployment, spec: ResolvedSpec, defa
       terminationGracePeriodSeconds: Math.ceil(parseDuration(rollout.drainTimeout) / 1000) + graceAfterDrainSeconds,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
+      // A process 1 ignores a SIGTERM that it does not handle yet: a pod deleted while its worker starts would stay for its whole grace.
+      shareProcessNamespace: true,
       securityContext: {
         runAsNonRoot: true,
         runAsUser: user,
