@@ -1,4 +1,4 @@
-import { replicaEndpoint } from '../../src/api/replica.ts';
+import { isReplicaReady, replicaEndpoint } from '../../src/api/replica.ts';
 import { modelDeploymentResource } from '../../src/api/resources.ts';
 import { type Informer, type Pod, refKey, type Source } from '../../src/kube/index.ts';
 import { drainingSince } from './draining.ts';
@@ -41,6 +41,13 @@ function targetOf(pod: Pod): Target | undefined {
   const worker = workerOf(pod);
   if (!uid || !owner || !endpoint || !worker || hasEnded(pod)) return undefined;
   const { host, managementPort } = endpoint;
-  const { restartCount: restarts } = worker;
-  return { uid, owner: refKey({ namespace, name: owner.name }), host, managementPort, restarts, drainingSince: drainingSince(pod) };
+  return {
+    uid,
+    owner: refKey({ namespace, name: owner.name }),
+    host,
+    managementPort,
+    restarts: worker.restartCount,
+    ready: isReplicaReady(pod),
+    drainingSince: drainingSince(pod),
+  };
 }

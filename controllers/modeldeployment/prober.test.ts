@@ -11,7 +11,7 @@ beforeEach(() => {
 afterEach(() => stop.abort());
 
 function target(uid: string, fields: Partial<Target> = {}): Target {
-  return { uid, owner: `models/${uid}`, host: uid, managementPort: 9090, restarts: 0, ...fields };
+  return { uid, owner: `models/${uid}`, host: uid, managementPort: 9090, restarts: 0, ready: true, ...fields };
 }
 
 function start(fetchStatus: FetchStatus, requestDrain?: RequestDrain) {
@@ -242,4 +242,18 @@ describe('a replica that is marked to drain', () => {
     prober.track(target('a', { drainingSince, restarts: 1 }));
     await eventually(() => agentOf.told.length === 2);
   });
+});
+
+test('asks at once when a replica is no longer ready, and each second until it is', async () => {
+  let asked = 0;
+  const { clock, prober } = start(async () => {
+    asked += 1;
+    return agent({ phase: 'Ready' });
+  });
+  prober.track(target('a'));
+  await eventually(() => expect(asked).toBe(1));
+  prober.track(target('a', { ready: false }));
+  await eventually(() => expect(asked).toBe(2));
+  await clock.advance(1_000);
+  await eventually(() => expect(asked).toBe(3));
 });

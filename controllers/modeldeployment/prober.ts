@@ -17,6 +17,8 @@ export type Target = {
   readonly managementPort: number;
   /** Changes when the container starts anew: what the old one told is then over. */
   readonly restarts: number;
+  /** Whether its pod is ready: one that is no longer has something to tell. */
+  readonly ready: boolean;
   /** When the replica was marked to drain, milliseconds since the epoch; absent while it is not. */
   readonly drainingSince?: number | undefined;
 };
@@ -64,7 +66,7 @@ export class StatusProber {
   private readonly options: ProberOptions;
   private readonly logger: Logger;
   private readonly entries = new Map<string, Entry>();
-  /** Those whose model is loaded and that do not drain. */
+  /** Those that are ready and do not drain. */
   private readonly idle = new Set<Entry>();
   private readonly answering = new Lanes(answeringLanes);
   private readonly silent = new Lanes(silentLanes);
@@ -92,7 +94,8 @@ export class StatusProber {
     }
     const before = existing.target;
     existing.target = target;
-    if ((['restarts', 'host', 'managementPort', 'drainingSince'] as const).every((field) => before[field] === target[field])) return;
+    if ((['restarts', 'host', 'managementPort', 'ready', 'drainingSince'] as const).every((field) => before[field] === target[field]))
+      return;
     if (before.restarts !== target.restarts) this.beginAnew(existing);
     existing.failures = 0;
     existing.pause.abort(); // the new one is asked at once
@@ -144,7 +147,7 @@ export class StatusProber {
   /** An agent that fails to answer is asked less and less often: it may be gone, or its host too busy. */
   private pauseOf(entry: Entry): number {
     const { target, probe, failures, stop } = entry;
-    const idles = probe.status?.phase === 'Ready' && target.drainingSince === undefined && !stop.signal.aborted;
+    const idles = probe.status?.phase === 'Ready' && target.ready && target.drainingSince === undefined && !stop.signal.aborted;
     if (idles) this.idle.add(entry);
     else this.idle.delete(entry);
     const interval = idles ? idlePauseMs(this.idle.size) : loadingPauseMs(this.loading);

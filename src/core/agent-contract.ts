@@ -31,6 +31,7 @@ export const agentStatus = z.object({
   etaSeconds: z.number().nullable(),
   startedAt: z.string(),
   lastProgressAt: z.string(),
+  /** What failed; beside a phase of the ladder what failed before this load, until it has come further. */
   reason: z.string().nullable(),
   /** With `reason` what failed; without it what the load is doing beside the numbers, such as waiting for another replica's download. */
   message: z.string().nullable(),

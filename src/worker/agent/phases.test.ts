@@ -78,6 +78,26 @@ test('a failure keeps how far the load came and says why', () => {
   });
 });
 
+test('an engine that loads again says why until it is ready', () => {
+  const crashed = fail(enterPhase(loading(), 'Ready', t0), new Failure('EngineCrashed', 'It was ended by SIGKILL.'), t0);
+  let state = enterPhase(beginLoad(t0, crashed), 'Fetching', t0);
+  expect(show(state, t0)).toMatchObject({
+    phase: 'Fetching',
+    reason: 'EngineCrashed',
+    message: 'It was ended by SIGKILL. It is loading again.',
+  });
+  state = enterPhase(enterPhase(state, 'LoadingWeights', t0), 'WarmingUp', t0);
+  expect(show(state, t0)).toMatchObject({ phase: 'WarmingUp', reason: 'EngineCrashed' });
+  expect(show(enterPhase(state, 'Ready', t0), t0)).toMatchObject({ phase: 'Ready', reason: null, message: null });
+});
+
+test('a source that answers again is blamed no longer', () => {
+  const away = fail(countBytes(enterPhase(beginLoad(t0), 'Fetching', t0), 40, 100, t0), new Failure('SourceUnreachable', 'no answer'), t0);
+  const again = enterPhase(beginLoad(t0, away), 'Fetching', t0);
+  expect(show(countBytes(again, 40, 100, t0), t0)).toMatchObject({ phase: 'Fetching', reason: 'SourceUnreachable' });
+  expect(show(countBytes(again, 41, 100, t0), t0)).toMatchObject({ phase: 'Fetching', reason: null, message: null });
+});
+
 test('shows that it drains, whatever it did before', () => {
   expect(describeLoad(loading(), { ...around, draining: true }, t0)).toMatchObject({ phase: 'Draining', draining: true });
 });

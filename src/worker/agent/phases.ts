@@ -15,10 +15,15 @@ export type LoadState = {
   readonly reason: string | null;
   readonly message: string | null;
   readonly device: string | null;
+  /** Why it loads again; told until the load has come further than it had when that happened. */
+  readonly before: Setback | null;
 };
 
-/** A load begins, or begins again after a crash. */
-export function beginLoad(now: number): LoadState {
+/** A failure, and how far the load had come. */
+type Setback = Pick<LoadState, 'phase' | 'bytesDone'> & { readonly reason: string; readonly message: string };
+
+/** A load begins, or begins again after `former` failed. */
+export function beginLoad(now: number, former?: LoadState): LoadState {
   return {
     phase: 'Pending',
     fraction: 0,
@@ -30,12 +35,12 @@ export function beginLoad(now: number): LoadState {
     reason: null,
     message: null,
     device: null,
+    before: former?.before ?? null,
   };
 }
 
 /** Goes on to a later phase; throws a RangeError when asked to go back, because a ladder is climbed once per load. */
 export function enterPhase(state: LoadState, phase: (typeof phaseLadder)[number], now: number, bytesTotal?: number): LoadState {
-  const rung = (name: ReplicaPhase) => phaseLadder.indexOf(name as (typeof phaseLadder)[number]);
   if (rung(phase) <= rung(state.phase)) throw new RangeError(`a load in phase ${state.phase} cannot enter ${phase}`);
   return {
     ...state,
@@ -47,6 +52,10 @@ export function enterPhase(state: LoadState, phase: (typeof phaseLadder)[number]
     lastProgressAt: now,
     message: null,
   };
+}
+
+function rung(phase: ReplicaPhase): number {
+  return phaseLadder.indexOf(phase as (typeof phaseLadder)[number]);
 }
 
 /** `fraction` (0 to 1) of the phase is done. Progress never falls; a repeated or lower value changes nothing, not even `lastProgressAt`. */
@@ -86,8 +95,9 @@ export function remark(state: LoadState, message: string | null): LoadState {
 }
 
 /** The load or the engine failed; progress stays where it was. */
-export function fail(state: LoadState, failure: Failure, now: number): LoadState {
-  return { ...state, phase: 'Failed', window: [], lastProgressAt: now, reason: failure.reason, message: failure.message };
+export function fail(state: LoadState, { reason, message }: Failure, now: number): LoadState {
+  const before = { phase: state.phase, bytesDone: state.bytesDone, reason, message };
+  return { ...state, phase: 'Failed', window: [], lastProgressAt: now, reason, message, before };
 }
 
 type Around = {
@@ -112,9 +122,15 @@ export function describe(state: LoadState, around: Around, now: number): AgentSt
     etaSeconds: left !== null && bytesPerSecond !== null && bytesPerSecond > 0 ? Math.round((left / bytesPerSecond) * 10) / 10 : null,
     startedAt: new Date(state.startedAt).toISOString(),
     lastProgressAt: new Date(state.lastProgressAt).toISOString(),
-    reason: state.reason,
-    message: state.message,
+    ...told(state),
     device: state.device,
     ...around,
   };
+}
+
+/** What is wrong, or was and may be again; else what the load does beside the numbers. */
+function told({ reason, message, before, phase, bytesDone }: LoadState): Pick<AgentStatus, 'reason' | 'message'> {
+  if (reason !== null || before === null) return { reason, message };
+  const further = rung(phase) > rung(before.phase) || (phase === before.phase && (bytesDone ?? 0) > (before.bytesDone ?? 0));
+  return phase === 'Ready' || further ? { reason, message } : { reason: before.reason, message: `${before.message} It is loading again.` };
 }

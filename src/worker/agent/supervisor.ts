@@ -82,7 +82,7 @@ export class Supervisor {
   /** One engine from start to end. Resolves with why it ended. */
   private async life(signal: AbortSignal): Promise<Failure> {
     const { plan, clock, logger } = this.options;
-    this.current = beginLoad(clock.now());
+    this.current = beginLoad(clock.now(), this.current);
     const over = new AbortController();
     // Also in the middle of a load: whoever stops the worker does not wait for gigabytes.
     signal.addEventListener('abort', () => this.kill(), { signal: over.signal });
