@@ -67,7 +67,16 @@ function modelSpec(deployment: ModelDeployment): ModelSpec {
 }
 
 /** Failures that pass by themselves, because the replica is started again or replaced: waiting a little may help. */
-const passing: readonly string[] = ['EngineCrashed', 'EngineWedged', 'NoProgress', 'NodeLost', 'Evicted', 'Preempted'];
+const passing: readonly string[] = [
+  'EngineCrashed',
+  'EngineWedged',
+  'NoProgress',
+  'NodeLost',
+  'Evicted',
+  'Preempted',
+  'SourceUnreachable',
+  'SourceRateLimited',
+];
 
 /** Phases that lead to no answer. */
 const hopeless: readonly string[] = ['Failed', 'Stalled', 'Draining'];
