@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import { eventually } from '../../../src/kube/testing/eventually.fake.ts';
@@ -6,6 +5,7 @@ import { clusterComponent } from './harness/component.ts';
 import { denials, now } from './harness/denials.ts';
 import { apply, freshNamespace, isReady, kube, onCluster, ours, uids, workers } from './harness/kube.ts';
 import { smollm2 } from './harness/models.ts';
+import { processesOf } from './harness/processes.ts';
 import { ensureInstalled, leader, system } from './harness/release.ts';
 import { Caller, restarts, serveModelFile } from './harness/testbed.ts';
 
@@ -97,16 +97,5 @@ async function killHard(pod: string): Promise<void> {
     await kube(['delete', 'pod', pod, '-n', system, '--grace-period=0', '--force']);
     return;
   }
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    if (environmentOf(pid).split('\0').includes(`HOSTNAME=${pod}`)) process.kill(Number(pid), 'SIGKILL');
-  }
-}
-
-function environmentOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8');
-  } catch (error) {
-    if (['ENOENT', 'ESRCH', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) return ''; // gone meanwhile
-    throw error;
-  }
+  for (const { pid } of processesOf(pod)) process.kill(pid, 'SIGKILL');
 }

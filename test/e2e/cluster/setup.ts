@@ -1,14 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
-import { type Cluster, obstacles, openCluster } from '../../cluster/cluster.ts';
-import { kubectl } from '../../fakes/kubectl.ts';
+import { obstacles, openCluster } from '../../cluster/cluster.ts';
 import { buildImages } from './harness/images.ts';
-
-const volumes = join(tmpdir(), 'modelfleet-e2e-volumes');
+import { offerVolumes, removeVolumes } from './harness/volumes.ts';
 
 /** Gives the suite a cluster with the images in it, or says why it cannot run. */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
@@ -38,7 +33,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   return async () => {
     if (process.env.E2E_KEEP) return;
     await cluster.close();
-    await rm(volumes, { recursive: true, force: true });
+    await removeVolumes();
   };
 }
 
@@ -49,40 +44,4 @@ async function missingHere(): Promise<readonly string[]> {
   );
   const elsewhere = process.env.E2E_KUBECONFIG || process.env.E2E_CLUSTER;
   return [...docker, ...(elsewhere ? [] : await obstacles('one-node'))];
-}
-
-/** Local volumes under a default class: our node has no provisioner. */
-async function offerVolumes(cluster: Cluster): Promise<void> {
-  await rm(volumes, { recursive: true, force: true });
-  const names = Array.from({ length: 12 }, (_, index) => `e2e-${index}`);
-  for (const name of names) await mkdir(join(volumes, name), { recursive: true });
-  const storageClass = {
-    apiVersion: 'storage.k8s.io/v1',
-    kind: 'StorageClass',
-    metadata: { name: 'e2e-local', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
-    provisioner: 'kubernetes.io/no-provisioner',
-    volumeBindingMode: 'WaitForFirstConsumer',
-  };
-  const onThisNode = {
-    nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'Exists' }] }],
-  };
-  const items = [
-    storageClass,
-    ...names.map((name) => ({
-      apiVersion: 'v1',
-      kind: 'PersistentVolume',
-      metadata: { name },
-      spec: {
-        storageClassName: 'e2e-local',
-        capacity: { storage: '2Gi' },
-        accessModes: ['ReadWriteOnce', 'ReadWriteMany'],
-        persistentVolumeReclaimPolicy: 'Retain',
-        local: { path: join(volumes, name) },
-        nodeAffinity: { required: onThisNode },
-      },
-    })),
-  ];
-  const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
-  const { code, stderr } = await kubectl(cluster.kubeconfig, ['apply', '-f', '-'], { stdin: list });
-  if (code !== 0) throw new Error(stderr);
 }

@@ -31,6 +31,8 @@ function pod(namespace: string, name: string, program: Program): object {
           imagePullPolicy: 'IfNotPresent',
           args: program.args,
           env: Object.entries(program.env ?? {}).map(([key, value]) => ({ name: key, value })),
+          // A caller that waits for its turn on the processor would time out by itself.
+          resources: { requests: { cpu: '250m', memory: '64Mi' } },
           securityContext: restricted,
           ...(program.claim !== undefined && { volumeMounts: [{ name: 'data', mountPath: '/data' }] }),
           ...(program.port !== undefined && { readinessProbe: { httpGet: { path: '/requests', port: program.port }, periodSeconds: 1 } }),
@@ -100,17 +102,26 @@ export class Caller {
 
   /** Begins to ask, this often a second, in a pod of its own. */
   async loop(name: string, rate: number): Promise<{ stop(): Promise<LoopReport> }> {
-    await apply(pod(this.namespace, name, { args: ['/testbed/loop.ts'], env: { ...this.env, RATE: String(rate) } }));
-    await kube(['wait', '--for=condition=Ready', `pod/${name}`, '-n', this.namespace, '--timeout=60s']);
-    return { stop: () => this.endLoop(name) };
+    return await this.start<LoopReport>(name, '/testbed/loop.ts', { RATE: String(rate) });
   }
 
-  private async endLoop(name: string): Promise<LoopReport> {
+  /** Begins to hold so many streams at once, in a pod of its own. */
+  async streams(name: string, count: number): Promise<{ stop(): Promise<StreamsReport> }> {
+    return await this.start<StreamsReport>(name, '/testbed/streams.ts', { STREAMS: String(count) });
+  }
+
+  private async start<Report>(name: string, program: string, env: Readonly<Record<string, string>>): Promise<{ stop(): Promise<Report> }> {
+    await apply(pod(this.namespace, name, { args: [program], env: { ...this.env, ...env } }));
+    await kube(['wait', '--for=condition=Ready', `pod/${name}`, '-n', this.namespace, '--timeout=60s']);
+    return { stop: () => this.end<Report>(name) };
+  }
+
+  private async end<Report>(name: string): Promise<Report> {
     // Asked by exec, so that the pod stays until its last words are read.
     await kube(['exec', '-n', this.namespace, name, '--', '/usr/local/bin/node', '-e', 'process.kill(1, "SIGTERM")']);
     await kube(['wait', '--for=jsonpath={.status.phase}=Succeeded', `pod/${name}`, '-n', this.namespace, '--timeout=120s']);
     const words = (await kube(['logs', '-n', this.namespace, name])).trim().split('\n');
-    return JSON.parse(words.at(-1) ?? '') as LoopReport;
+    return JSON.parse(words.at(-1) ?? '') as Report;
   }
 }
 
@@ -122,6 +133,9 @@ export type LoopReport = {
   readonly p99Ms: number;
   readonly maxMs: number;
 };
+
+/** What streams have met: whole ones, their events, and what went wrong with the others. */
+export type StreamsReport = { readonly streams: number; readonly frames: number; readonly failures: readonly string[] };
 
 /** A claim of the cluster's default class. */
 export async function claim(namespace: string, name: string): Promise<void> {

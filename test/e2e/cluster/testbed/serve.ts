@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 
 // An HTTP server of the model file as a bucket or a mirror would be: ETag, ranges, and as slow as BYTES_PER_SECOND says.
-// GET /requests tells which requests for the file there were.
+// GET /requests tells which requests for the file there were. /slow/model.gguf gives one megabyte a second; /401/…, /429/… and any other refuse.
 
 const file = '/models/model.gguf';
 const { size, mtimeMs } = statSync(file);
@@ -17,8 +17,9 @@ createServer(async (request, response) => {
     response.setHeader('content-type', 'application/json').end(JSON.stringify(requests));
     return;
   }
-  if (request.url !== '/model.gguf') {
-    response.writeHead(404).end();
+  const slow = request.url === '/slow/model.gguf';
+  if (request.url !== '/model.gguf' && !slow) {
+    response.writeHead(Number(/^\/(401|429)\//.exec(request.url ?? '')?.[1] ?? 404)).end();
     return;
   }
   if (request.headers['if-none-match'] === etag) {
@@ -43,7 +44,8 @@ createServer(async (request, response) => {
     if (response.destroyed) return;
     if (!response.write(piece)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
     entry.bytes += piece.length;
-    if (Number.isFinite(bytesPerSecond)) await setTimeout((piece.length / bytesPerSecond) * 1000);
+    const speed = slow ? 1_000_000 : bytesPerSecond;
+    if (Number.isFinite(speed)) await setTimeout((piece.length / speed) * 1000);
   }
   response.end();
 }).listen(8080);
