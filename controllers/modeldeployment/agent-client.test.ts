@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { AgentClient } from './agent-client.ts';
+import { fetchStatus, requestDrain } from './agent-client.ts';
 import { agent } from './testing/makers.fake.ts';
 
 const ends: (() => Promise<unknown>)[] = [];
@@ -14,16 +14,14 @@ const never = new AbortController().signal;
 type Address = { readonly host: string; readonly managementPort: number };
 
 function ask(listener: RequestListener, signal = never): Promise<unknown> {
-  return call(listener, (client, target) => client.fetchStatus(target, signal));
+  return call(listener, (target) => fetchStatus(target, signal));
 }
 
-async function call<T>(listener: RequestListener, work: (client: AgentClient, target: Address) => Promise<T>): Promise<T> {
+async function call<T>(listener: RequestListener, work: (target: Address) => Promise<T>): Promise<T> {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   ends.push(() => new Promise((resolve) => server.close(resolve)));
-  const client = new AgentClient();
-  ends.push(() => client.close());
-  return await work(client, { host: '127.0.0.1', managementPort: (server.address() as AddressInfo).port });
+  return await work({ host: '127.0.0.1', managementPort: (server.address() as AddressInfo).port });
 }
 
 test('reads the status of an agent', async () => {
@@ -66,7 +64,7 @@ test.each([
 
 test('an agent is told to drain by POST; one that does not know how is an error', async () => {
   const heard: string[] = [];
-  const drain = (listener: RequestListener) => call(listener, (client, target) => client.requestDrain(target, never));
+  const drain = (listener: RequestListener) => call(listener, (target) => requestDrain(target, never));
   await drain((request, response) => {
     heard.push(`${request.method} ${request.url}`);
     response.writeHead(202).end('{}');

@@ -19,7 +19,7 @@ import {
   type Source,
   watches,
 } from '../../src/kube/index.ts';
-import { AgentClient } from './agent-client.ts';
+import { fetchStatus, requestDrain } from './agent-client.ts';
 import type { WorkerDefaults } from './builders/worker-image.ts';
 import { Duties, watchDuties } from './duties.ts';
 import { byController, controllerUid, type Sight } from './gather.ts';
@@ -68,10 +68,9 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
     indexers: { [byController]: controllerUid, [byNode]: nodeOf },
   });
   const places = cache.informer(namespaces, options.namespace === undefined ? {} : { fieldSelector: `metadata.name=${options.namespace}` });
-  const agents = options.fetchStatus ? undefined : new AgentClient();
-  const fetchStatus = options.fetchStatus ?? agents?.fetchStatus;
-  if (!fetchStatus) throw new TypeError('nothing to ask agents with');
-  const prober = new StatusProber({ fetchStatus, requestDrain: options.requestDrain ?? agents?.requestDrain, clock, logger });
+  const { fetchStatus: ask, requestDrain: drain } = options;
+  const agents = ask ? { fetchStatus: ask, requestDrain: drain } : { fetchStatus, requestDrain: drain ?? requestDrain };
+  const prober = new StatusProber({ ...agents, clock, logger });
   const troubles = new PodEvents(cache, replicas, options.namespace);
   const machines = cache.informer(nodes);
   const writes = new PendingWrites(clock);
@@ -99,9 +98,7 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
       watches(machines, ({ metadata }) => replicaOwnersOn(replicas.store, metadata.name), nodeTurned),
       troubles.source(),
       ...owed.sources,
-      probeSource(replicas, prober, () => {
-        agents?.close().catch((error: unknown) => logger.warn({ err: error }, 'closing the connections to agents failed'));
-      }),
+      probeSource(replicas, prober),
     ],
     concurrency: options.concurrency ?? 32,
     reconcileTimeoutMs: 60_000,

@@ -6,7 +6,7 @@ import { hasEnded, workerOf } from './failures/signals.ts';
 import type { StatusProber, Target } from './prober.ts';
 
 /** Lets a controller hear of its agents: every replica with an address is asked while the source runs. */
-export function probeSource(pods: Informer<Pod>, prober: StatusProber, onEnd: () => void): Source {
+export function probeSource(pods: Informer<Pod>, prober: StatusProber): Source {
   return {
     start(enqueue) {
       const stop = new AbortController();
@@ -26,7 +26,6 @@ export function probeSource(pods: Informer<Pod>, prober: StatusProber, onEnd: ()
       return () => {
         removeHandler();
         stop.abort();
-        onEnd();
       };
     },
     synced: (signal) => pods.synced(signal),

@@ -150,7 +150,7 @@ export class StatusProber {
     const idles = probe.status?.phase === 'Ready' && target.ready && target.drainingSince === undefined && !stop.signal.aborted;
     if (idles) this.idle.add(entry);
     else this.idle.delete(entry);
-    const interval = idles ? idlePauseMs(this.idle.size) : loadingPauseMs(this.loading);
+    const interval = idles ? idlePauseMs(this.idle.size, this.options.clock.now()) : loadingPauseMs(this.loading);
     return failures < 3 ? interval : Math.max(interval, Math.min(silentPauseMs, interval * 2 ** (failures - 2)));
   }
 
