@@ -1,6 +1,7 @@
 import type { ContainerStatus } from 'kubernetes-types/core/v1.js';
 import { reasonInWords } from '../../../src/core/failure-words.ts';
 import type { FailureReason } from '../../../src/core/reasons.ts';
+import { logWords } from './log-words.ts';
 import { type Row, sentences } from './row.ts';
 import { containersOf, endOf, isCleanEnd, type Signals, type Terminated, titleOf } from './signals.ts';
 
@@ -89,7 +90,7 @@ function failedEnd({ pod }: Signals): End | undefined {
     const end = endOf(container);
     const isInit = pod.status?.initContainerStatuses?.includes(container) === true;
     const isDone = isInit ? end?.exitCode === 0 : end && isCleanEnd(container, end);
-    if (end && !isDone) return { container, end, words: end.message?.trim() ?? '' };
+    if (end && !isDone) return { container, end, words: logWords(end.message?.trim() ?? '') };
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
 import { describeError, Failure } from '../../../core/failure.ts';
 import { type Engine, RefusedError } from '../engine.ts';
 import type { CallResult, FromEngine, ToEngine, WireError } from './messages.ts';
+import { dieFirstWithoutMemory } from './oom-victim.ts';
 
 /**
  * Serves `engine` to the parent process over IPC. Runs in the engine process and ends it when the parent is gone.
@@ -9,6 +10,7 @@ import type { CallResult, FromEngine, ToEngine, WireError } from './messages.ts'
 export function serveEngine(engine: Engine): void {
   const send = process.send?.bind(process);
   if (!send) throw new Error('an engine process is started by the agent, not by hand');
+  dieFirstWithoutMemory();
 
   const calls = new Map<number, AbortController>();
   let batch: FromEngine[] = [];
