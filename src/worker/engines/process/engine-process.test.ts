@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../core/clock.ts';
 import { Failure } from '../../../core/failure.ts';
 import { silentLogger } from '../../../core/logger.ts';
@@ -54,4 +54,11 @@ test('whoever ends it says why', async () => {
   const hanging = await engine('setInterval(() => {}, 1000);');
   hanging.kill(new Failure('EngineWedged', 'It hung.'));
   expect(await hanging.ended).toMatchObject({ reason: 'EngineWedged', message: 'It hung.' });
+});
+
+test.skipIf(process.platform !== 'linux')('it is the first to go when memory ends', async () => {
+  const one = await engine(`import { serveEngine } from '${new URL('./serve.ts', import.meta.url)}'; serveEngine({});`);
+  await vi.waitFor(async () => expect(await readFile(`/proc/${one.pid}/oom_score_adj`, 'utf8')).toBe('1000\n'), 10_000);
+  one.kill();
+  await one.ended;
 });
