@@ -2,6 +2,7 @@ import type { ModelDeployment } from '../../src/api/model-deployment.ts';
 import { labels, modelDeploymentResource } from '../../src/api/resources.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import {
+  type Change,
   Controller,
   type ControllerMetrics,
   forType,
@@ -17,6 +18,7 @@ import {
   pods,
   refKey,
   type Source,
+  urgently,
   watches,
 } from '../../src/kube/index.ts';
 import { fetchStatus, requestDrain } from './agent-client.ts';
@@ -91,6 +93,7 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
     reconcile: reconciler(sight, { ...options, duties }),
     sources: [
       goneReplicas(replicas, writes), // first: it must know before the owner is looked at
+      urgently(forType(deployments, isUnseen)),
       forType(deployments),
       namesakes(deployments),
       owns(replicas, modelDeploymentResource),
@@ -106,6 +109,11 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
     logger,
     metrics,
   });
+}
+
+/** A spec that nobody has acted on comes before all that happens to replicas: somebody waits for it, also among a thousand at a start. */
+function isUnseen({ type, object: { metadata, status } }: Change<ModelDeployment>): boolean {
+  return type !== 'delete' && metadata.generation !== status?.observedGeneration;
 }
 
 function namespaceOf({ metadata }: ModelDeployment): readonly string[] {

@@ -65,7 +65,7 @@ export class Controller {
    */
   async start(signal: AbortSignal): Promise<void> {
     const { sources, concurrency = 1 } = this.options;
-    const stops = sources.map((source) => source.start((key) => this.queue.add(key)));
+    const stops = sources.map((source) => source.start((key, urgent) => this.queue.add(key, urgent)));
     const hardStop = new AbortController();
     const stopIfLost = () => signal.reason instanceof LeadershipLost && hardStop.abort(signal.reason);
     signal.addEventListener('abort', stopIfLost, { once: true });

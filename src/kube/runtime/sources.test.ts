@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Handler, Informer } from '../cache/informer.ts';
 import { type Pod, pods } from '../client/resources.ts';
 import { and, annotationsChanged, deletionStarted, generationChanged, labelsChanged, not, or, type Predicate } from './predicates.ts';
-import { forType, owns, type Source, watches } from './sources.ts';
+import { forType, owns, type Source, urgently, watches } from './sources.ts';
 
 const owner = { group: 'modelfleet.dev', kind: 'ModelDeployment', namespaced: true };
 const pod = (name: string, metadata: Partial<Pod['metadata']> = {}): Pod => ({
@@ -24,7 +24,7 @@ function keysOf(make: (informer: Informer<Pod>) => Source, tell: (handler: Handl
       return () => {};
     },
   };
-  make(informer as unknown as Informer<Pod>).start((key) => keys.push(key));
+  make(informer as unknown as Informer<Pod>).start((key, urgent) => keys.push(urgent ? `${key}!` : key));
   return keys;
 }
 
@@ -55,6 +55,15 @@ test('a predicate keeps out what it refuses', () => {
   const source = (informer: Informer<Pod>) => forType(informer, generationChanged);
   expect(keysOf(source, (handler) => handler.update?.(pod('a', { generation: 2 }), pod('a', { generation: 2 })))).toEqual([]);
   expect(keysOf(source, (handler) => handler.update?.(pod('a', { generation: 3 }), pod('a', { generation: 2 })))).toEqual(['models/a']);
+});
+
+test('what is told urgently is urgent', () => {
+  expect(
+    keysOf(
+      (informer) => urgently(forType(informer)),
+      (handler) => handler.add?.(pod('a')),
+    ),
+  ).toEqual(['models/a!']);
 });
 
 const no: Predicate = () => false;

@@ -5,8 +5,8 @@ import type { Predicate } from './predicates.ts';
 
 /** Where a controller's keys come from. */
 export type Source = {
-  /** Begins to enqueue; returns the function that ends it. */
-  start(enqueue: (key: string) => void): () => void;
+  /** Begins to enqueue; returns the function that ends it. Urgent keys are worked on before all others. */
+  start(enqueue: (key: string, urgent?: boolean) => void): () => void;
   /** Resolves when the source has told everything that was there before. */
   synced(signal: AbortSignal): Promise<void>;
 };
@@ -14,6 +14,11 @@ export type Source = {
 /** The keys of the informer's own objects: what the controller is for. */
 export function forType<T extends KubeObject>(informer: Informer<T>, ...predicates: readonly Predicate<T>[]): Source {
   return watches(informer, (object) => [keyOf(object)], ...predicates);
+}
+
+/** What this source tells is urgent: as a rule what somebody asked for and nobody has acted on. */
+export function urgently(source: Source): Source {
+  return { start: (enqueue) => source.start((key) => enqueue(key, true)), synced: (signal) => source.synced(signal) };
 }
 
 /** The keys of the owners that control the informer's objects (owner reference with controller=true). */

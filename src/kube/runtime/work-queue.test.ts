@@ -30,6 +30,20 @@ test('a key that is added while a worker has it comes again when the worker is d
   expect(queue.depth).toBe(0);
 });
 
+test('urgent keys are handed out before the others, also when they wait already or are in work', async () => {
+  const queue = newQueue();
+  for (const key of ['a', 'b', 'c', 'd']) queue.add(key);
+  queue.add('c', true);
+  queue.add('e', true);
+  queue.add('e');
+  expect(queue.depth).toBe(5);
+  expect([await queue.take(), await queue.take(), await queue.take()]).toEqual(['c', 'e', 'a']);
+  queue.add('a', true);
+  queue.add('a');
+  queue.done('a');
+  expect([await queue.take(), await queue.take()]).toEqual(['a', 'b']);
+});
+
 test('adds after a time, at the earliest of several', async () => {
   const clock = new FakeClock();
   const queue = newQueue(clock);
@@ -85,7 +99,7 @@ test('refuses the end of work that never began', () => {
 
 const key = fc.constantFrom('a', 'b', 'c');
 const operation = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('add' as const), key }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('add' as const), key, urgent: fc.boolean() }) },
   fc.record({ do: fc.constant('addAfter' as const), key, ms: fc.nat(2_000) }),
   fc.record({ do: fc.constant('addRateLimited' as const), key }),
   { weight: 3, arbitrary: fc.record({ do: fc.constant('take' as const) }) },
@@ -150,7 +164,7 @@ test('whatever the interleaving: no key is worked on twice at once, and every ad
         switch (step.do) {
           case 'add':
             debts.add(step.key);
-            queue.add(step.key);
+            queue.add(step.key, step.urgent);
             break;
           case 'addAfter':
             debts.addAfter(step.key, step.ms);

@@ -17,7 +17,7 @@ type Waiter = (key: string | undefined) => void;
 
 /**
  * A queue of keys that holds each key once and never hands a key to two workers at a time: what is added while a worker
- * has it comes again when that worker is done (client-go workqueue).
+ * has it comes again when that worker is done (client-go workqueue). Urgent keys are handed out before all others.
  */
 export class WorkQueue {
   private readonly clock: Clock;
@@ -25,9 +25,11 @@ export class WorkQueue {
   private readonly observer: QueueObserver | undefined;
   /** Key -> since when it waits. A Map keeps the order of insertion. */
   private readonly ready = new Map<string, number>();
+  private readonly urgent = new Map<string, number>();
   /** Key -> since when a worker has it. */
   private readonly processing = new Map<string, number>();
-  private readonly dirty = new Set<string>();
+  /** Key -> whether it is urgent. */
+  private readonly dirty = new Map<string, boolean>();
   private readonly delayed = new DelayHeap();
   private readonly waiters = new Set<Waiter>();
   private alarm: { readonly due: number; readonly controller: AbortController } | undefined;
@@ -41,7 +43,7 @@ export class WorkQueue {
 
   /** Keys that a worker could take now. */
   get depth(): number {
-    return this.ready.size;
+    return this.ready.size + this.urgent.size;
   }
 
   /** Since when each key in work is worked on, in milliseconds since the epoch. */
@@ -49,16 +51,19 @@ export class WorkQueue {
     return this.processing.values();
   }
 
-  add(key: string): void {
+  /** `urgent`: before what else waits. A key that waits already comes forward. */
+  add(key: string, urgent = false): void {
     if (this.isShutDown) return;
     if (this.processing.has(key)) {
       if (!this.dirty.has(key)) this.observer?.added(this.depth);
-      this.dirty.add(key);
+      this.dirty.set(key, urgent || this.dirty.get(key) === true);
       return;
     }
-    if (this.ready.has(key)) return;
-    this.ready.set(key, this.clock.now());
-    this.observer?.added(this.depth);
+    const since = this.ready.get(key);
+    if (this.urgent.has(key) || (since !== undefined && !urgent)) return;
+    this.ready.delete(key);
+    (urgent ? this.urgent : this.ready).set(key, since ?? this.clock.now());
+    if (since === undefined) this.observer?.added(this.depth);
     this.handOut();
   }
 
@@ -115,8 +120,10 @@ export class WorkQueue {
     if (startedAt === undefined) throw new Error(`the key "${key}" is not being processed`);
     this.processing.delete(key);
     this.observer?.finished(this.clock.now() - startedAt);
-    if (!this.dirty.delete(key) || this.isShutDown) return;
-    this.ready.set(key, this.clock.now());
+    const urgent = this.dirty.get(key);
+    this.dirty.delete(key);
+    if (urgent === undefined || this.isShutDown) return;
+    (urgent ? this.urgent : this.ready).set(key, this.clock.now());
     this.handOut();
   }
 
@@ -124,6 +131,7 @@ export class WorkQueue {
   shutDown(): void {
     this.isShutDown = true;
     this.ready.clear();
+    this.urgent.clear();
     this.dirty.clear();
     this.delayed.clear();
     this.alarm?.controller.abort();
@@ -132,11 +140,11 @@ export class WorkQueue {
 
   private handOut(): void {
     for (const waiter of this.waiters) {
-      const next = this.ready.entries().next().value;
+      const next = this.urgent.entries().next().value ?? this.ready.entries().next().value;
       if (!next) return;
       const [key, since] = next;
       const now = this.clock.now();
-      this.ready.delete(key);
+      if (!this.urgent.delete(key)) this.ready.delete(key);
       this.processing.set(key, now);
       this.observer?.taken(this.depth, now - since);
       waiter(key);
