@@ -25,7 +25,7 @@ export class ControllerProcess {
   }
 
   /** Starts it; its log is kept in a file of the testbed, and with `profile` a CPU profile is written there when it ends. */
-  static async launch({ kubeconfig, folder, program }: Testbed, profile: string | undefined): Promise<ControllerProcess> {
+  static async launch({ kubeconfig, folder, program, nodeFlags }: Testbed, profile: string | undefined): Promise<ControllerProcess> {
     const port = await freePort();
     const log = join(folder, 'controller.log');
     const file = await open(log, 'a');
@@ -35,7 +35,7 @@ export class ControllerProcess {
           ? []
           : ['--cpu-prof', `--cpu-prof-dir=${profile}`, '--heapsnapshot-signal=SIGUSR2', `--diagnostic-dir=${profile}`];
       const options = ['--leader-elect', '--leader-election-namespace', home, '--host', '127.0.0.1', '--port', String(port)];
-      const args = [...flags, program, 'controller', '--kubeconfig', kubeconfig, '--worker-image', 'fake', ...options];
+      const args = [...nodeFlags, ...flags, program, 'controller', '--kubeconfig', kubeconfig, '--worker-image', 'fake', ...options];
       const child = spawn(process.execPath, args, { stdio: ['ignore', file.fd, file.fd] });
       return new ControllerProcess(child, port, log);
     } finally {

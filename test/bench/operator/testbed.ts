@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -37,6 +37,8 @@ export type Testbed = AsyncDisposable & {
   readonly kubeconfig: string;
   /** The controller's program, bundled as for its image: what strips types and loads modules one by one costs memory and start-up. */
   readonly program: string;
+  /** What the image gives Node before the program. */
+  readonly nodeFlags: readonly string[];
   /** For logs. */
   readonly folder: string;
 };
@@ -66,8 +68,9 @@ export async function openTestbed(options: Options): Promise<Testbed> {
   opened.defer(() => kubelet.stop());
   await bundle({ main: 'images/controller/main.ts' }, join(folder, 'program'));
   const program = join(folder, 'program', 'main.mjs');
+  const nodeFlags = await flagsOfImage();
   const resources = opened.move();
-  return { cluster, admin, kubeconfig, program, folder, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  return { cluster, admin, kubeconfig, program, nodeFlags, folder, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
 /** A ServiceAccount as in production, because the audit log is about those alone. What it may do is not measured here. */
@@ -96,6 +99,13 @@ async function controllerKubeconfig(admin: KubeClient, cluster: Cluster): Promis
     clusters: [{ name, cluster: { server, 'certificate-authority-data': Buffer.from(caCertificate).toString('base64') } }],
     users: [{ name, user: { token: status.token } }],
   });
+}
+
+async function flagsOfImage(): Promise<readonly string[]> {
+  const dockerfile = await readFile('images/controller/Dockerfile', 'utf8');
+  const entrypoint: unknown = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(dockerfile)?.[1] ?? '[]');
+  if (!Array.isArray(entrypoint)) throw new Error('the ENTRYPOINT of images/controller/Dockerfile is no list');
+  return entrypoint.map(String).filter((word) => word.startsWith('--'));
 }
 
 async function untilServed(admin: KubeClient, path: string): Promise<void> {
