@@ -50,7 +50,7 @@ export class FakeKubelet {
     this.controller = new Controller({
       name: 'fake-kubelet',
       sources: [forType(informer)],
-      concurrency: 16,
+      concurrency: 64,
       logger: options.logger,
       clock: this.clock,
       reconcile: async (key) => {
