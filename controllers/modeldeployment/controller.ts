@@ -48,7 +48,7 @@ export type ModelDeploymentControllerOptions = Omit<ReconcilerOptions, 'duties'>
     readonly requestDrain?: RequestDrain | undefined;
     readonly logger: Logger;
     readonly metrics?: ControllerMetrics | undefined;
-    /** Deployments in work at a time; 32 unless told: work is mostly waiting for answers, and how much it can bear the API server says itself. */
+    /** Deployments in work at a time; 64 unless told: work is mostly waiting for answers, and how much it can bear the API server says itself. */
     readonly concurrency?: number | undefined;
   };
 
@@ -103,7 +103,7 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
       ...owed.sources,
       probeSource(replicas, prober),
     ],
-    concurrency: options.concurrency ?? 32,
+    concurrency: options.concurrency ?? 64,
     reconcileTimeoutMs: 60_000,
     clock,
     logger,
