@@ -61,6 +61,9 @@ export function controllerCommand(): Command {
     .action(run);
 }
 
+/** How long a controller that stops may take to write its last events. */
+const lastEventsMs = 2_000;
+
 async function run(options: Options): Promise<void> {
   const stop = onStopSignal();
   const logger = createLogger('controller');
@@ -79,7 +82,9 @@ async function run(options: Options): Promise<void> {
       ? new LeaderElection({ lease: leaseStore(electionClient, { namespace, name: leaseName }), logger, metrics })
       : undefined;
   const client = connect(leaderElection && (() => leaderElection.assertLeading()));
-  const events = new EventRecorder({ client, component: 'modelfleet-controller', logger });
+  // Without the question whether it leads: what is told was done by the leader, and is told also after it has let the lease go.
+  const eventClient = connect();
+  const events = new EventRecorder({ client: eventClient, component: 'modelfleet-controller', logger });
   try {
     const cache = new InformerCache(client, { logger });
     const manager = new Manager({ logger, leaderElection });
@@ -90,6 +95,7 @@ async function run(options: Options): Promise<void> {
       modelDeploymentController({ ...options, workerImagePullSecrets, client, cache, events, metrics, clock: systemClock, logger }),
     );
     await manager.run(stop);
+    await events.flush(AbortSignal.timeout(lastEventsMs)).catch((error: unknown) => logger.warn({ err: error }, 'events were not written'));
   } catch (error) {
     if (!(error instanceof Error && error.cause instanceof LeadershipLost)) throw error;
     // Not exitCode: work that did not hear of it must not keep the process.
@@ -97,7 +103,7 @@ async function run(options: Options): Promise<void> {
     process.exit(1);
   } finally {
     events.close();
-    await Promise.all([client.close(), electionClient?.close()]);
+    await Promise.all([client.close(), eventClient.close(), electionClient?.close()]);
   }
 }
 

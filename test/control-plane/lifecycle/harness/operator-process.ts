@@ -19,6 +19,7 @@ export type CallLog = {
 /** The process that `modelfleet controller` runs, made of the same parts, for one namespace. */
 export class OperatorProcess {
   private readonly client: KubeClient;
+  private readonly events: EventRecorder;
   private readonly stopping = new AbortController();
   private readonly ended: Promise<void>;
   private dropped = false;
@@ -41,14 +42,14 @@ export class OperatorProcess {
       log.forbidden,
     );
     const cache = new InformerCache(this.client, { logger });
-    const events = new EventRecorder({ client: this.client, component: 'modelfleet-controller', logger });
+    this.events = new EventRecorder({ client: this.client, component: 'modelfleet-controller', logger });
     const manager = new Manager({ logger });
     manager.addCache(cache);
     manager.addController(() =>
       modelDeploymentController({
         client: this.client,
         cache,
-        events,
+        events: this.events,
         namespace,
         gatewayUrl: 'http://modelfleet-gateway.modelfleet-system',
         workerImage: 'modelfleet/worker:cpu',
@@ -66,12 +67,15 @@ export class OperatorProcess {
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.ended;
+    await this.events.flush(AbortSignal.timeout(2_000));
+    this.events.close();
     await this.client.close();
   }
 
   /** As SIGKILL does, for those who look from outside: not a word more from now on. */
   async drop(): Promise<void> {
     this.dropped = true;
+    this.events.close();
     await this.client.close();
     this.stopping.abort();
     await this.ended.catch(() => {}); // it could not say goodbye
