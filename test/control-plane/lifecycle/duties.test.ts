@@ -211,7 +211,7 @@ scenarios('other writers and other controllers', () => {
     await world.loaded('qwen', 2);
     await world.eventually(() => expect(world.pods()).toHaveLength(2));
     expect(new Set(world.pods().map(revisionOf)).size).toBe(1);
-    expect(counts.mostStanding).toBeLessThanOrEqual(4);
+    expect(counts.mostStanding).toBeLessThanOrEqual(3);
     expect(counts.fewestServing).toBeGreaterThanOrEqual(2);
     await world.shows('qwen', {
       conditions: { Progressing: 'False RolloutComplete' },

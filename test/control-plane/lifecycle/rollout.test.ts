@@ -126,7 +126,7 @@ scenarios('rollouts', () => {
     await world.eventually(() => expect(world.pods()).toHaveLength(2));
     expect(revisionsOf(world)).toEqual([world.get('qwen')?.status?.revision]);
     expect(counts.fewestServing).toBeGreaterThanOrEqual(2);
-    expect(counts.mostStanding).toBeLessThanOrEqual(4);
+    expect(counts.mostStanding).toBeLessThanOrEqual(3);
     await world.shows('qwen', { conditions: { Progressing: 'False RolloutComplete' }, columns: { Ready: '2/2' } });
     await world.wrote(costs({ pods: 5, deleted: 3, patched: 7, revisions: 3, status: 30, events: 14 }));
   });
