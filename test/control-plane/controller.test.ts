@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { buildPod, podTemplate } from '../../controllers/modeldeployment/builders/pod.ts';
 import { modelDeploymentController } from '../../controllers/modeldeployment/controller.ts';
 import { modelDeployments } from '../../controllers/modeldeployment/status-writer.ts';
 import { deployment } from '../../controllers/modeldeployment/testing/makers.fake.ts';
-import { shapes } from '../../controllers/modeldeployment/testing/shapes.fake.ts';
-import type { ModelDeployment, ModelDeploymentSpec } from '../../src/api/model-deployment.ts';
+import { shapes, stockShapes } from '../../controllers/modeldeployment/testing/shapes.fake.ts';
+import { type ModelDeployment, type ModelDeploymentSpec, resolveSpec } from '../../src/api/model-deployment.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { InformerCache, KubeClient, loadKubeConfig, type Pod, pods } from '../../src/kube/index.ts';
@@ -71,6 +72,16 @@ describe.skipIf(kubeconfig === '')('the controller with a real API server', () =
     await label('restricted');
     await Promise.all(Object.entries(shapes).map(([name, spec]) => apply(name, { ...spec, replicas: 1 })));
     for (const name of Object.keys(shapes)) await eventually(async () => expect(await podsOf(name)).toHaveLength(1), 10_000);
+  });
+
+  test('would admit the pods of engines in stock images there, with the agent beside them', async () => {
+    await label('restricted');
+    for (const spec of Object.values(stockShapes)) {
+      const owner = deployment(spec, { namespace });
+      const template = podTemplate(owner, resolveSpec(owner), { workerImage: 'modelfleet/worker:0.1.0-cpu' });
+      const pod = buildPod(owner, template, { name: 'stock', revision: 'v1', onOneNode: false });
+      expect((await client.create(pods, pod, { dryRun: true, fieldValidation: 'Strict' })).spec?.initContainers).toHaveLength(1);
+    }
   });
 
   test('says that HostPath is forbidden, until the namespace allows it', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { type ModelDeploymentSpec, resolveSpec } from '../../../src/api/model-deployment.ts';
 import { deployment } from '../testing/makers.fake.ts';
-import { shapeOnHost, shapes } from '../testing/shapes.fake.ts';
+import { shapeOnHost, shapes, stockShapes } from '../testing/shapes.fake.ts';
 import { buildPod, podTemplate } from './pod.ts';
 import { revisionOf } from './revision.ts';
 import type { WorkerDefaults } from './worker-image.ts';
@@ -19,7 +19,7 @@ function built(
 
 const images = { workerImage: 'worker:1-cpu', workerImageCuda: 'worker:1-cuda', workerImageVulkan: 'worker:1-vulkan' };
 
-test.each(Object.entries({ ...shapes, 'on-the-host': shapeOnHost }))('the pod %s', async (name, spec) => {
+test.each(Object.entries({ ...shapes, ...stockShapes, 'on-the-host': shapeOnHost }))('the pod %s', async (name, spec) => {
   await expect(stringify(built(spec, images))).toMatchFileSnapshot(`golden/${name}.yaml`);
 });
 

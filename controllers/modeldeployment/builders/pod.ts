@@ -3,6 +3,7 @@ import type { ModelDeployment, ResolvedSpec } from '../../../src/api/model-deplo
 import { labels, protectionAnnotations } from '../../../src/api/resources.ts';
 import { parseDuration } from '../../../src/core/durations.ts';
 import type { Draft, Pod } from '../../../src/kube/index.ts';
+import { injectedAgent } from './injected-agent.ts';
 import { ownerReference } from './owner.ts';
 import { overlaid, type PodTemplate } from './template.ts';
 import { workerVolumes } from './volumes.ts';
@@ -36,6 +37,7 @@ export function templateProblem(deployment: ModelDeployment, spec: ResolvedSpec)
 function operatorsTemplate(deployment: ModelDeployment, spec: ResolvedSpec, defaults: WorkerDefaults): PodTemplate {
   const { name } = deployment.metadata;
   const { placement, rollout } = spec;
+  const agent = injectedAgent(spec, defaults);
   return {
     labels: {
       [labels.model]: name,
@@ -62,8 +64,9 @@ function operatorsTemplate(deployment: ModelDeployment, spec: ResolvedSpec, defa
         seccompProfile: { type: 'RuntimeDefault' },
       },
       ...pullSecrets(defaults),
+      ...(agent && { initContainers: [agent.initContainer] }),
       containers: [workerContainer(name, spec, defaults)],
-      volumes: workerVolumes(name, spec).map(({ volume }) => volume),
+      volumes: [...workerVolumes(name, spec).map(({ volume }) => volume), ...(agent ? [agent.volume] : [])],
       ...podClaims(spec.resources),
       ...(placement.nodeSelector && { nodeSelector: placement.nodeSelector }),
       ...(placement.tolerations && { tolerations: placement.tolerations }),

@@ -2,6 +2,7 @@ import type { Container, Probe } from 'kubernetes-types/core/v1.js';
 import type { ResolvedSpec } from '../../../src/api/model-deployment.ts';
 import { defaultHttpPort, defaultManagementPort, httpPortName, managementPortName } from '../../../src/core/agent-contract.ts';
 import { workerArguments } from './arguments.ts';
+import { injectedAgent } from './injected-agent.ts';
 import { workerVolumes } from './volumes.ts';
 import { type WorkerDefaults, workerImage } from './worker-image.ts';
 import { containerResources } from './worker-resources.ts';
@@ -12,9 +13,11 @@ export const workerContainerName = 'worker';
 /** The container that serves the model. */
 export function workerContainer(deployment: string, spec: ResolvedSpec, defaults: WorkerDefaults): Container {
   const { engine, model } = spec;
+  const agent = injectedAgent(spec, defaults);
   return {
     name: workerContainerName,
     ...workerImage(spec, defaults),
+    ...(agent && { command: agent.command }),
     args: workerArguments(deployment, spec),
     ...(engine.env && { env: engine.env }),
     ...(model.secretRef && { envFrom: [{ secretRef: { name: model.secretRef.name } }] }),
@@ -29,7 +32,7 @@ export function workerContainer(deployment: string, spec: ResolvedSpec, defaults
     readinessProbe: { ...ask('/readyz'), periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 3 },
     securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
     terminationMessagePolicy: 'FallbackToLogsOnError',
-    volumeMounts: workerVolumes(deployment, spec).map(({ mount }) => mount),
+    volumeMounts: [...workerVolumes(deployment, spec).map(({ mount }) => mount), ...(agent ? [agent.mount] : [])],
   };
 }
 

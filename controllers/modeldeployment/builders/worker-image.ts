@@ -19,8 +19,16 @@ export type WorkerDefaults = {
 /** The image of a worker and how it is pulled; the spec's own image wins, and with it the kubelet's rule. */
 export function workerImage(spec: ResolvedSpec, defaults: WorkerDefaults): Pick<Container, 'image' | 'imagePullPolicy'> {
   if (spec.engine.image !== undefined) return { image: spec.engine.image };
-  const { workerImagePullPolicy } = defaults;
-  return { image: imageForDevice(spec, defaults), ...(workerImagePullPolicy && { imagePullPolicy: workerImagePullPolicy }) };
+  return pulled(imageForDevice(spec, defaults), defaults);
+}
+
+/** The image that has the agent alone to give: that for the CPU is the smallest. */
+export function agentImage(defaults: WorkerDefaults): Pick<Container, 'image' | 'imagePullPolicy'> {
+  return pulled(defaults.workerImage, defaults);
+}
+
+function pulled(image: string, { workerImagePullPolicy }: WorkerDefaults): Pick<Container, 'image' | 'imagePullPolicy'> {
+  return { image, ...(workerImagePullPolicy && { imagePullPolicy: workerImagePullPolicy }) };
 }
 
 /** The Secrets to pull with, in the shape of a pod; empty when there are none. */

@@ -208,3 +208,13 @@ export const shapes: Readonly<Record<string, Shape>> = {
 
 /** The shape that only a privileged namespace admits. */
 export const shapeOnHost: Shape = { cache: { type: 'HostPath' } };
+
+/** Engines in stock images, with the agent brought beside them. Acceptance lets none of them through yet: shapes of pods alone. */
+export const stockShapes: Readonly<Record<string, Shape>> = {
+  'with-vllm': {
+    engine: { type: 'VLLM', image: 'vllm/vllm-openai:v0.11.0', args: ['--max-num-seqs', '64'] },
+    resources: { gpu: nvidia, sharedMemory: '2Gi' },
+  },
+  'with-llama-server': { engine: { type: 'LlamaServer', image: 'llama.cpp:server', device: 'CPU', args: ['--parallel', '4'] } },
+  'with-an-engine-of-the-user': { engine: { type: 'Custom', image: 'example/engine:1', args: ['serve', '--port', '8001'] } },
+};

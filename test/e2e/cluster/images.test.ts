@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
@@ -165,3 +165,32 @@ async function listFiles(archive: string): Promise<ExportedFile[]> {
     return { mode, owner, path };
   });
 }
+
+describe.skipIf(!inject('kubeconfig'))('the agent of the worker image', () => {
+  let directory: string;
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'modelfleet-agent-'));
+    await chmod(directory, 0o777); // as a volume of the pod is for its user
+  });
+  afterAll(() => rm(directory, { recursive: true, force: true }));
+
+  test('runs in another image, where an init container has put it', async () => {
+    const volume = `${directory}:/opt/modelfleet`;
+    await docker(
+      'run',
+      '--rm',
+      ...restricted,
+      '--network',
+      'none',
+      '-v',
+      volume,
+      `modelfleet/worker:${version}-cpu`,
+      'install',
+      '/opt/modelfleet',
+    );
+    const program = ['--entrypoint', '/opt/modelfleet/node', `modelfleet/gateway:${version}`, '/opt/modelfleet/main.mjs'];
+    const run = ['run', '--rm', ...restricted, '--network', 'none', '-v', `${volume}:ro`, ...program];
+    expect(await docker(...run, 'worker', '--version')).toBe(version);
+    expect(await docker(...run, 'worker', '--help')).toContain('--drain-timeout');
+  });
+});
