@@ -18,6 +18,8 @@ export const namespace = 'soak';
 
 // Enough to resume a watch after a restart, and soon full: what grows after that is a leak.
 const historySize = 512;
+/** Lease less renewal deadline (client-go). */
+const betweenTermsMs = 5_000;
 
 type Part = { readonly stop: AbortController; readonly ended: Promise<void> };
 
@@ -74,7 +76,7 @@ export class World implements AsyncDisposable {
     this.startController();
   }
 
-  /** Ends the controller's leadership, which it wins again at once. */
+  /** Ends the controller's leadership, which it wins again as soon as that may be. */
   endTerm(): void {
     this.term.abort(new LeadershipLost('another leads'));
   }
@@ -136,6 +138,8 @@ export class World implements AsyncDisposable {
     while (!signal.aborted) {
       this.term = new AbortController();
       await work(AbortSignal.any([signal, this.term.signal]));
+      // As a LeaderElection does: what the work had sent has arrived before the next one looks.
+      await this.clock.sleep(betweenTermsMs, signal).catch(() => {}); // the end of the soak
     }
   }
 

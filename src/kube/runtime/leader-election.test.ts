@@ -108,6 +108,24 @@ test('stands by when no renewal succeeds for the deadline, and leads again when 
   expect([reasons.length, lease.current?.spec?.holderIdentity]).toEqual([2, '']);
 });
 
+test('leads again no sooner than another could, so that what it had sent has arrived', async () => {
+  const { clock, lease, candidate } = world();
+  const { election, lead, stop } = candidate('a');
+  const leading = lead((signal) => aborted(signal));
+  await eventually(() => election.leading);
+  const { update } = lease;
+  lease.update = async () => Promise.reject(new Error('no route'));
+  await clock.advance(10_000);
+  await eventually(() => expect(() => election.assertLeading()).toThrow('a does not lead ns/l'));
+  lease.update = update;
+  await clock.advance(4_900);
+  expect(election.leading).toBe(false);
+  await clock.advance(2_500);
+  expect(election.leading).toBe(true);
+  stop.abort();
+  await leading;
+});
+
 test('a renewal that hangs does not outlast the deadline', async () => {
   const { clock, lease, candidate } = world();
   const update: LeaseStore['update'] = (_lease, { signal }) =>

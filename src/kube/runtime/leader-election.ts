@@ -59,6 +59,7 @@ export class LeaderElection {
   private readonly tellMetrics: (leading: boolean) => void;
   private seen: Observation | undefined;
   private term: Term | undefined;
+  private notBefore = Number.NEGATIVE_INFINITY;
   private started = false;
 
   constructor(options: LeaderElectionOptions) {
@@ -110,6 +111,8 @@ export class LeaderElection {
       await this.serve(term, work, signal);
       if (signal.aborted || !term.lost.signal.aborted) return;
       this.logger.warn('standing by again');
+      // Others may lead only so long after a lost term, and so may we: what its work had sent has arrived by then.
+      this.notBefore = this.monotonic() + this.leaseMs - this.renewDeadlineMs;
     }
   }
 
@@ -243,7 +246,7 @@ export class LeaderElection {
     const { seen } = this;
     // Taken before the request: whoever sees its effect sees it later, and waits a whole lease from then.
     const sentAt = this.monotonic();
-    if (seen === undefined || decide(seen, this.identity, sentAt).kind === 'wait') return undefined;
+    if (seen === undefined || sentAt < this.notBefore || decide(seen, this.identity, sentAt).kind === 'wait') return undefined;
     await this.write(seen.lease, claimed(seen.lease?.spec, this.identity, this.clock.now(), this.leaseMs), signal);
     return sentAt + this.renewDeadlineMs;
   }
