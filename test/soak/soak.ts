@@ -39,6 +39,8 @@ export type SoakReport = {
 const settleMs = 60_000;
 const idleMs = 3_000;
 const mayGrowPerMinute = 1;
+/** Histories and caches fill for a quarter of an hour: the second half of a shorter run says nothing of leaks. */
+const settledAfterSeconds = 1_200;
 
 /** Edits and troubles in rounds. After each round the desired state must be reached, and then nothing be written any more. */
 export async function soak({ seconds, seed, speed, logger, tell = () => {} }: SoakOptions): Promise<SoakReport> {
@@ -77,8 +79,7 @@ export async function soak({ seconds, seed, speed, logger, tell = () => {} }: So
   stop.abort();
   await judging;
   const growth = growthPerMinute(samples);
-  // A slope over a few minutes is noise.
-  if (seconds >= 300 && growth > mayGrowPerMinute) problems.push(`the heap grows by ${growth.toFixed(2)} MB a minute`);
+  if (seconds >= settledAfterSeconds && growth > mayGrowPerMinute) problems.push(`the heap grows by ${growth.toFixed(2)} MB a minute`);
   const { podsSeen, blindSpots } = judge;
   return { ...count, podsSeen, blindSpots, samples, growthPerMinute: growth, problems };
 }
