@@ -23,7 +23,7 @@ export type Replica = {
   readonly message: string | undefined;
   /** Seconds until Ready over the whole way; null when unknown, never invented. */
   readonly etaSeconds: number | null;
-  /** Can serve: the kubelet found it ready and it is not on its way out. */
+  /** Can serve: the kubelet found it ready, its agent does not deny it, and it is not on its way out. */
   readonly ready: boolean;
   /** On its way out, draining or being deleted: no longer a replica that counts. */
   readonly leaving: boolean;
@@ -51,6 +51,8 @@ export function readReplica(signals: Signals): Replica {
   const leaving = isReplicaDraining(pod);
   const finished = !leaving && hasEnded(pod);
   const agent = agentOf(signals);
+  // The kubelet asks every few seconds; the agent says itself when its engine died.
+  const denies = agent !== undefined && agent.reason !== null && signals.probe?.problem === undefined;
   return {
     name: pod.metadata.name,
     uid: pod.metadata.uid ?? '',
@@ -58,7 +60,7 @@ export function readReplica(signals: Signals): Replica {
     revision: pod.metadata.labels?.[labels.revision] ?? '',
     createdAt: Date.parse(pod.metadata.creationTimestamp ?? '') || now,
     restarts: worker?.restartCount ?? 0,
-    ready: isReplicaReady(pod) && !finished,
+    ready: isReplicaReady(pod) && !finished && !denies,
     leaving,
     drainingSince: drainingSince(pod),
     terminating: pod.metadata.deletionTimestamp !== undefined,

@@ -16,6 +16,9 @@ export const defaultManagementPort = 9090;
  */
 export const drainingHeader = 'x-modelfleet-draining';
 
+/** Header of the 503 with which a worker refuses a request while its engine does not run, also after a crash: nothing was done, and it will serve again. */
+export const loadingHeader = 'x-modelfleet-loading';
+
 /**
  * What the agent answers on `GET /status` of the management port (DESIGN section 7).
  * Sizes are bytes; `percent` is 0-100 over the current phase; instants are RFC 3339.

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { drainingHeader } from '../core/agent-contract.ts';
+import { drainingHeader, loadingHeader } from '../core/agent-contract.ts';
 import type { Clock } from '../core/clock.ts';
 import { errors, type HttpError } from '../core/errors.ts';
 import { CallerGone, type Cut, type Exchange, given } from './exchange.ts';
@@ -85,8 +85,9 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (this.settled || status < 200) return;
-    if (headers[drainingHeader] !== undefined) {
-      this.settle({ kind: 'failed', failure: { kind: 'left' } });
+    const refused = headers[drainingHeader] !== undefined ? 'left' : headers[loadingHeader] !== undefined ? 'loading' : undefined;
+    if (refused) {
+      this.settle({ kind: 'failed', failure: { kind: refused } });
       this.abortUpstream();
       return;
     }

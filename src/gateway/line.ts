@@ -5,6 +5,9 @@ import type { Availability, ServingLimits } from './ports.ts';
 import type { Replica } from './replica.ts';
 import { after } from './timers.ts';
 
+/** A replica that is loading again is asked again after this long, unless the cluster tells more. */
+const restMs = 1_000;
+
 /** How a request's wait ended: with a slot of a replica, or without. */
 export type Turn = { readonly kind: 'lease'; readonly lease: Lease } | { readonly kind: 'refused'; readonly why: Refusal };
 
@@ -144,6 +147,11 @@ export class ModelLine {
       place.expireAfter(patienceMs);
     }
     return place;
+  }
+
+  /** Sends nothing to a replica whose engine does not run, for a moment. */
+  rest(replica: Replica): void {
+    replica.rest(restMs, () => this.changed());
   }
 
   /** Whether a replica other than the avoided ones is ready, free or not. */

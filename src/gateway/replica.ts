@@ -1,4 +1,5 @@
 import { type Dispatcher, Pool } from 'undici';
+import { after } from './timers.ts';
 
 /** What a forward needs of a connection pool: undici's dispatch. */
 export type Upstream = Pick<Dispatcher, 'dispatch'> & { close(): Promise<void> };
@@ -32,6 +33,7 @@ export class Replica {
   /** Counts how often it became ready: what failed before counts no longer after. */
   epoch = 0;
   private readyNow = false;
+  private restTimer: NodeJS.Timeout | undefined;
 
   constructor(spec: { readonly id: string; readonly name: string; readonly origin: string }, upstream: Upstream) {
     this.id = spec.id;
@@ -41,11 +43,24 @@ export class Replica {
   }
 
   get ready(): boolean {
-    return this.readyNow;
+    return this.readyNow && !this.restTimer;
   }
 
   set ready(ready: boolean) {
-    if (ready && !this.readyNow) this.epoch += 1;
+    if (ready && !this.readyNow) {
+      this.epoch += 1;
+      clearTimeout(this.restTimer);
+      this.restTimer = undefined;
+    }
     this.readyNow = ready;
+  }
+
+  /** Gets nothing for `ms`: it said itself that it cannot serve now, which the cluster may tell later or not at all. Calls `onOver` after that. */
+  rest(ms: number, onOver: () => void): void {
+    this.restTimer ??= after(ms, () => {
+      this.restTimer = undefined;
+      this.epoch += 1;
+      onOver();
+    });
   }
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
+import { loadingHeader } from '../core/agent-contract.ts';
 import type { Clock } from '../core/clock.ts';
 import { errors } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
@@ -98,8 +99,8 @@ export async function startWorker(
   };
   const refuse = (): never => {
     const { phase, etaSeconds } = status();
-    if (phase === 'Failed') throw errors.modelUnavailable(options.name).withHeaders({ 'retry-after': '5' });
-    throw errors.modelLoading(options.name, etaSeconds).withHeaders({ 'retry-after': String(Math.max(1, Math.ceil(etaSeconds ?? 5))) });
+    const error = phase === 'Failed' ? errors.modelUnavailable(options.name) : errors.modelLoading(options.name, etaSeconds);
+    throw error.withHeaders({ 'retry-after': String(Math.max(1, Math.ceil(etaSeconds ?? 5))), [loadingHeader]: 'true' });
   };
 
   const serving: Serving = { model: options.name, accept, engine, admission, metrics, clock, cutOff: cutOff.signal };

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { drainingHeader } from '../../src/core/agent-contract.ts';
+import { drainingHeader, loadingHeader } from '../../src/core/agent-contract.ts';
 
 /** What a mock worker does with the requests that follow. */
 export type Behaviour = {
@@ -16,7 +16,7 @@ export type Behaviour = {
    * `hang`: reads the request and says nothing. `stall`: goes silent after half of the answer. `die`: closes the connection after
    * half of it, `die-first`: before it. `drain`: refuses as a worker that is about to go. A number is the status of an error answer.
    */
-  readonly fault?: 'hang' | 'stall' | 'die' | 'die-first' | 'drain' | number;
+  readonly fault?: 'hang' | 'stall' | 'die' | 'die-first' | 'drain' | 'loading' | number;
 };
 
 /** A request as the mock worker saw it. */
@@ -150,10 +150,11 @@ function answer(response: ServerResponse, body: string, behaviour: Behaviour): v
   const { fault, delayMs = 0 } = behaviour;
   if (fault === 'hang' || response.destroyed) return;
   if (fault === 'die-first') return void response.destroy();
-  if (fault === 'drain' || typeof fault === 'number') {
+  if (fault === 'drain' || fault === 'loading' || typeof fault === 'number') {
     const text = JSON.stringify({ error: { message: `mock error ${fault}`, type: 'api_error', param: null, code: null } });
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
     if (fault === 'drain') response.writeHead(503, { ...headers, connection: 'close', [drainingHeader]: 'true' }).end(text);
+    else if (fault === 'loading') response.writeHead(503, { ...headers, [loadingHeader]: 'true' }).end(text);
     else response.writeHead(fault, headers).end(text);
     return;
   }

@@ -17,13 +17,13 @@ test.each([
   [[connect, left, busy, left], true],
   [[connect, left, busy, left, connect], false],
 ])('after %j another try is allowed: %s', (failures, allowed) =>
-  expect(mayRetry(failures, { hasOther: true, leaving: false })).toBe(allowed),
+  expect(mayRetry(failures, { hasOther: true, hopeful: false })).toBe(allowed),
 );
 
-test('nobody is asked twice', () => expect(mayRetry([connect], { hasOther: false, leaving: false })).toBe(false));
+test('nobody is asked twice', () => expect(mayRetry([connect], { hasOther: false, hopeful: false })).toBe(false));
 
 test('a request that a leaving replica sent away waits for the next one', () =>
-  expect([left, reset].map((failure) => mayRetry([failure], { hasOther: false, leaving: true }))).toEqual([true, true]));
+  expect([left, reset].map((failure) => mayRetry([failure], { hasOther: false, hopeful: true }))).toEqual([true, true]));
 
 test('only statuses that speak of the replica are tried again', () =>
   expect([429, 500, 501, 502, 503, 504, 505].filter(isRetryableStatus)).toEqual([502, 503, 504]));

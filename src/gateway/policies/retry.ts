@@ -2,6 +2,8 @@
 export type AttemptFailure =
   /** The replica did nothing with it because it is about to go: it said so, or was gone already. No failure of anybody. */
   | { readonly kind: 'left' }
+  /** The replica did nothing with it because its engine is not loaded, or not again after a crash. */
+  | { readonly kind: 'loading' }
   /** No connection: the replica never saw the request. */
   | { readonly kind: 'connect'; readonly cause: Error }
   /** The connection was lost after the request went out and before the first byte of an answer. */
@@ -23,16 +25,16 @@ export function isRetryableStatus(status: number): boolean {
 type Prospects = {
   /** Another replica is ready. */
   readonly hasOther: boolean;
-  /** The replica that failed it is on its way out, so that another one may be on its way in. */
-  readonly leaving: boolean;
+  /** The replica that failed it is on its way out, so that another one may be on its way in, or it will serve again by itself. */
+  readonly hopeful: boolean;
 };
 
 /**
  * Decides whether a request that failed may be sent to another replica, or wait for one. `failures` are all so far, the newest last.
  * A rollout may send a request away from every replica in turn: that uses nothing up.
  */
-export function mayRetry(failures: readonly AttemptFailure[], { hasOther, leaving }: Prospects): boolean {
+export function mayRetry(failures: readonly AttemptFailure[], { hasOther, hopeful }: Prospects): boolean {
   const count = (kinds: readonly AttemptFailure['kind'][]) => failures.filter(({ kind }) => kinds.includes(kind)).length;
   if (count(['connect', 'reset', 'status']) > maxRetries || count(['reset']) > maxResets) return false;
-  return hasOther || leaving;
+  return hasOther || hopeful;
 }

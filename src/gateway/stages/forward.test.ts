@@ -67,6 +67,16 @@ test('a request that the only replica sends away waits for the next one, before 
   expect(seenBy(gateway)).toEqual([1, 2]);
 });
 
+test('a request that the only replica sends away because its engine starts again waits for that', async () => {
+  await using gateway = await startTestGateway({ workers: [{ fault: 'loading' }] });
+  const waiting = gateway.post(chat());
+  const { line } = gateway.fleet.find('m') ?? {};
+  await eventually(() => expect([line?.length, line?.readyReplicas]).toEqual([1, 0]));
+  gateway.workers[0]?.behave({});
+  expect((await waiting).status).toBe(200);
+  expect(seenBy(gateway)).toEqual([2]);
+});
+
 test('of a deployment that is deleted running streams go on, and who waits or comes back is told', async () => {
   await using gateway = await startTestGateway({ workers: [{ chunks: 30, paceMs: 5 }, {}], serving: { maxConcurrencyPerReplica: 1 } });
   gateway.setReady(1, false);

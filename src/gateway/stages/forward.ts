@@ -16,7 +16,7 @@ export const forward: Stage = async (exchange, { clock, logger, models }) => {
   for (;;) {
     const lease = given(exchange.lease);
     const { replica, epoch } = lease;
-    const prospects = () => ({ hasOther: line.hasOther(new Map(avoided).set(replica, epoch)), leaving: !replica.ready });
+    const prospects = () => ({ hasOther: line.hasOther(new Map(avoided).set(replica, epoch)), hopeful: !replica.ready });
     const result = await attempt(exchange, {
       replica,
       limits: spec.limits,
@@ -25,6 +25,7 @@ export const forward: Stage = async (exchange, { clock, logger, models }) => {
     });
     // Before its slot is free: a replica that leaves gets nobody more from the line, also when the cluster has not told yet.
     if (result.kind === 'failed' && result.failure.kind === 'left') replica.ready = false;
+    if (result.kind === 'failed' && result.failure.kind === 'loading') line.rest(replica);
     lease.release();
     if (result.kind === 'answered') return;
     if (result.kind === 'refused') throw result.error;
@@ -32,12 +33,13 @@ export const forward: Stage = async (exchange, { clock, logger, models }) => {
     const { failure } = result;
     failures.push(failure);
     const told = { requestId: exchange.id, model: spec.key, replica: replica.name };
-    if (failure.kind === 'left') logger.debug(told, 'a replica that leaves sent a request away');
+    const harmless = failure.kind === 'left' || failure.kind === 'loading';
+    if (harmless) logger.debug({ ...told, failure: failure.kind }, 'a replica that cannot serve sent a request away');
     else logger.warn({ ...told, failure: tell(failure) }, 'replica failed');
     if (!mayRetry(failures, prospects())) throw upstreamFailed(exchange, failure);
 
     avoided.set(replica, epoch);
-    if (failure.kind !== 'left') exchange.retries += 1;
+    if (!harmless) exchange.retries += 1;
     const spentMs = clock.now() - exchange.arrivedAt;
     const place = line.rejoin(Math.min(spec.limits.queueTimeoutMs, spec.limits.requestTimeoutMs - spentMs), avoided);
     exchange.onEnd(() => place.leave('unavailable'));
@@ -51,6 +53,6 @@ function upstreamFailed(exchange: Exchange, failure: AttemptFailure): Error {
   return 'cause' in failure ? error.withCause(failure.cause) : error;
 }
 
-function tell(failure: Exclude<AttemptFailure, { kind: 'left' }>): string {
+function tell(failure: Exclude<AttemptFailure, { kind: 'left' | 'loading' }>): string {
   return failure.kind === 'status' ? `it answered ${failure.status}` : `${failure.kind}: ${describeError(failure.cause)}`;
 }
