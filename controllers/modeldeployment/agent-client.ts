@@ -27,8 +27,10 @@ function call(
   signal: AbortSignal,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
+    // Not by the option `signal`: that makes an error with a stack also for what has ended in time.
+    const onAbort = () => asking.destroy(signal.reason);
     const fail = (error: unknown) => reject(signal.aborted ? signal.reason : error);
-    const asking = request({ host, port, method, path, agent: false, signal }, (answer) => {
+    const asking = request({ host, port, method, path, agent: false }, (answer) => {
       let text = '';
       answer.setEncoding('utf8').on('data', (part: string) => {
         text += part;
@@ -40,6 +42,9 @@ function call(
         else reject(new Error(`it answered ${statusCode} to ${method} ${path}`));
       });
     });
-    asking.once('error', fail).end();
+    asking.once('error', fail).once('close', () => signal.removeEventListener('abort', onAbort));
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    asking.end();
   });
 }

@@ -16,7 +16,8 @@ export type ReplicaWriter = Pick<KubeClient, 'create' | 'delete' | 'get' | 'merg
 export type ApplyContext = {
   readonly client: ReplicaWriter;
   readonly writes: PendingWrites;
-  readonly finalizer: DrainFinalizer;
+  /** Left out when it is seen to later: a deployment that goes before that has its pods collected, and none of them has served yet. */
+  readonly finalizer: Pick<DrainFinalizer, 'ensure'> | undefined;
   readonly random: Random;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -48,7 +49,8 @@ export async function applyPlan(plan: Plan, seen: Seen, context: ApplyContext): 
       return undefined;
     }
   };
-  const mayCreate = await attempt(() => context.finalizer.ensure(seen, plan, context.signal));
+  const { finalizer } = context;
+  const mayCreate = finalizer ? await attempt(() => finalizer.ensure(seen, plan, context.signal)) : !seen.ending;
   await attempt(() =>
     inGrowingBatches(plan.remove, async (removal) => {
       if (await remove(removal, deployment, context)) removed.push(removal);

@@ -48,8 +48,10 @@ export type ModelDeploymentControllerOptions = Omit<ReconcilerOptions, 'duties'>
     readonly requestDrain?: RequestDrain | undefined;
     readonly logger: Logger;
     readonly metrics?: ControllerMetrics | undefined;
-    /** Deployments in work at a time; 64 unless told: work is mostly waiting for answers, and how much it can bear the API server says itself. */
+    /** Deployments in work at a time; 8 unless told: an API server that is asked more at once answers no more, only later (docs/adr/0007). */
     readonly concurrency?: number | undefined;
+    /** How many of them may be others than those whose spec nobody has acted on; 3 unless told. */
+    readonly ordinaryConcurrency?: number | undefined;
   };
 
 const byNamespace = 'namespace';
@@ -103,7 +105,8 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
       ...owed.sources,
       probeSource(replicas, prober),
     ],
-    concurrency: options.concurrency ?? 64,
+    concurrency: options.concurrency ?? 8,
+    ordinaryConcurrency: options.ordinaryConcurrency ?? 3,
     reconcileTimeoutMs: 60_000,
     clock,
     logger,
@@ -112,8 +115,10 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
 }
 
 /** A spec that nobody has acted on comes before all that happens to replicas: somebody waits for it, also among a thousand at a start. */
-function isUnseen({ type, object: { metadata, status } }: Change<ModelDeployment>): boolean {
-  return type !== 'delete' && metadata.generation !== status?.observedGeneration;
+function isUnseen(change: Change<ModelDeployment>): boolean {
+  const { generation } = change.object.metadata;
+  if (change.type === 'delete' || (change.type === 'update' && change.old.metadata.generation === generation)) return false;
+  return generation !== change.object.status?.observedGeneration;
 }
 
 function namespaceOf({ metadata }: ModelDeployment): readonly string[] {

@@ -30,13 +30,14 @@ export async function createReplicas(count: number, seen: Seen, context: Creatio
 
 async function createReplica({ deployment, template, revision }: Seen, onOneNode: boolean, context: CreationContext): Promise<void> {
   if (!template || revision === undefined) return;
+  // What the user's template misspells would be dropped in silence; what we write ourselves need not be read twice.
+  const fieldValidation = deployment.spec.template === undefined ? undefined : 'Strict';
   const { client, writes, random, signal, onCreated } = context;
   const key = keyOf(deployment);
   const name = writes.takeUncertain(key) ?? podName(deployment.metadata.name, random);
   try {
     const draft = buildPod(deployment, template, { name, revision, onOneNode });
-    // What the user's template misspells would be dropped in silence.
-    const pod = await client.create(pods, draft, { signal, fieldValidation: 'Strict' });
+    const pod = await client.create(pods, draft, { signal, fieldValidation });
     writes.created(key, pod);
     onCreated(name);
   } catch (error) {

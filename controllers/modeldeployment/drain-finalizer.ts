@@ -34,7 +34,7 @@ export class DrainFinalizer {
     this.client = client;
   }
 
-  /** Sees to it before a replica is created. Answers whether replicas may be created: not when the deployment is going. */
+  /** Sees to it before a replica serves. Answers whether replicas may be created: not when the deployment is going. */
   async ensure({ deployment, ending, replicas }: Seen, plan: Plan, signal: AbortSignal): Promise<boolean> {
     if (ending) return false;
     const needed = plan.create > 0 || replicas.some(({ leaving, finished }) => !leaving && !finished);

@@ -48,6 +48,9 @@ const drainDelayMs = 1_000;
 const answeringLanes = 48;
 const silentLanes = 16;
 
+/** One for all: an error with a stack for each answer would cost more than the question. */
+const inTimeReason = new DOMException('the agent answered in time', 'AbortError');
+
 type Entry = {
   target: Target;
   probe: Probe;
@@ -186,7 +189,7 @@ export class StatusProber {
       if (entry.target.restarts === target.restarts) entry.probe = { ...entry.probe, problem: describeError(error) };
       this.logger.debug({ err: error, replica: target, failures: entry.failures }, 'an agent did not answer');
     } finally {
-      ended.abort();
+      ended.abort(inTimeReason);
       await timeout;
     }
   }

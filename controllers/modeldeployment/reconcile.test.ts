@@ -14,6 +14,14 @@ test('brings up the replicas that are asked for, and tells their progress', asyn
   expect(world.status).toMatchObject({ phase: 'Ready', readyReplicas: 3, columns: { ready: '3/3', load: '100%' } });
 });
 
+test('in a turn that is urgent only pods are made: all else comes in another', async () => {
+  const world = new World({ replicas: 3 });
+  expect(await world.reconcile({ urgent: true })).toEqual({ kind: 'requeueAfter', ms: 0 });
+  expect([world.names.length, world.statusWrites.length]).toEqual([3, 0]);
+  await world.reconcile();
+  expect([world.names.length, world.status?.replicas]).toEqual([3, 3]);
+});
+
 test('writes nothing when nothing changes', async () => {
   const world = new World();
   await world.settle();

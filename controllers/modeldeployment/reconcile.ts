@@ -82,8 +82,11 @@ class Reconciler {
     const seen = await this.gather(key, context);
     if (!seen) return done();
     const plan = this.plan(key, seen);
-    const outcome = await this.apply(key, plan, seen, context);
-    return this.report(key, plan, outcome, this.look(key) ?? seen, context);
+    const applied = await this.apply(key, plan, seen, context);
+    // Somebody waits for pods: all else comes in a turn of its own, behind the deployments that wait for theirs.
+    if (context.urgent) return requeueAfter(0);
+    const kept = await this.keep(key, seen, context);
+    return this.report(key, plan, { ...applied, ...kept }, this.look(key) ?? seen, context);
   }
 
   /** What is there, once pods that are the deployment's by right are. */
@@ -109,12 +112,13 @@ class Reconciler {
     return this.refusals.holds(key, situationOf(seen)) ? { ...plan, create: 0 } : plan;
   }
 
-  private async apply(key: string, plan: Plan, seen: Seen, { logger, signal }: ReconcileContext): Promise<Outcome> {
-    const { client, clock, events, duties, random = Math.random } = this.options;
+  private async apply(key: string, plan: Plan, seen: Seen, { urgent, logger, signal }: ReconcileContext): Promise<Outcome> {
+    const { client, clock, events, random = Math.random } = this.options;
     const { deployment, revision } = seen;
     const situation = situationOf(seen);
     const { writes } = this.sight;
-    const applied = await applyPlan(plan, seen, { client, writes, finalizer: this.finalizer, random, clock, signal });
+    const finalizer = urgent ? undefined : this.finalizer;
+    const applied = await applyPlan(plan, seen, { client, writes, finalizer, random, clock, signal });
     for (const { type, reason, message } of eventsOf(applied)) {
       logger.info({ reason, revision }, message);
       events?.event(deployment, type, reason, message);
@@ -124,11 +128,14 @@ class Reconciler {
       if (this.refusals.note(key, situation, error)) logger.warn({ reason: error.reason, detail: error.message }, 'replicas are refused');
     } else if (plan.create > 0 && !applied.failure) this.refusals.forget(key);
     const failure = error instanceof Failure ? undefined : applied.failure;
-    const refusal = this.refusals.current(key, situation);
+    return { refusal: this.refusals.current(key, situation), failure };
+  }
+
+  private async keep(key: string, seen: Seen, { signal }: ReconcileContext): Promise<Pick<Outcome, 'dutiesDueMs' | 'neglect'>> {
     try {
-      return { refusal, failure, dutiesDueMs: await duties?.keep(this.look(key) ?? seen, signal) };
-    } catch (neglect) {
-      return { refusal, failure, neglect: { error: neglect } };
+      return { dutiesDueMs: await this.options.duties?.keep(this.look(key) ?? seen, signal) };
+    } catch (error) {
+      return { neglect: { error } };
     }
   }
 

@@ -99,6 +99,14 @@ describe('when the agent answers', () => {
     expect(read({ pod: readyPod(), probe: loaded })).toMatchObject({ phase: 'Ready', percent: 100, ready: true });
   });
 
+  test('an engine that has died serves nobody, also before the kubelet has noticed', () => {
+    const status = agent({ phase: 'LoadingWeights', reason: 'EngineCrashed', message: 'exit code 139' });
+    const died = { ...loaded, status };
+    expect(read({ pod: readyPod(), probe: died })).toMatchObject({ ready: false, reason: 'EngineCrashed' });
+    // What it said before it fell silent may be over.
+    expect(read({ pod: readyPod(), probe: { ...died, problem: 'no answer' } }).ready).toBe(true);
+  });
+
   test('an agent that says Ready while the kubelet never finds it so is Stalled', () => {
     const unready = pod('p', {
       status: {

@@ -32,6 +32,13 @@ describe.each<[string, ModelDeploymentStatus]>([
   test('is told a second after another write while it loads', () => expect(paceOf(before, next, 300)).toEqual({ afterMs: 700 }));
 });
 
+test('deployments that load at the same time share 25 writes a second', () => {
+  const further = { ...before, loading: { ...loading, percent: 11 } };
+  expect(paceOf(before, further, 1_000, 25)).toBe('now');
+  expect(paceOf(before, further, 1_000, 100)).toEqual({ afterMs: 3_000 });
+  expect(paceOf(before, { ...before, loading: { ...loading, bytesDone: 101 } }, 5_000, 200)).toEqual({ afterMs: 3_000 });
+});
+
 test('the end of loading waits for nothing', () => {
   const { loading: _, ...ready } = { ...before, phase: 'Ready' as const };
   expect(paceOf(before, ready, 0)).toBe('now');

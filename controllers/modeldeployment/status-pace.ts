@@ -3,6 +3,8 @@ import { findCondition } from '../../src/kube/index.ts';
 
 /** The shortest time between two writes while a deployment loads. */
 const loadingPaceMs = 1_000;
+/** Writes a second for all that load together: a write of a status costs the API server as much as three new pods. */
+const loadingWritesPerSecond = 25;
 /** The shortest time between two writes that tell nothing but speeds, bytes, times and wordings. */
 const detailPaceMs = 5_000;
 
@@ -14,12 +16,19 @@ export type Pace = 'never' | 'now' | { readonly afterMs: number };
  * once a second; everything else at most every five seconds. The write that ends the loading waits for nothing, nor does the answer
  * to a new spec.
  */
-export function paceOf(written: ModelDeploymentStatus | undefined, next: ModelDeploymentStatus, sinceLastWriteMs: number): Pace {
+export function paceOf(
+  written: ModelDeploymentStatus | undefined,
+  next: ModelDeploymentStatus,
+  sinceLastWriteMs: number,
+  loading = 1,
+): Pace {
   if (!written) return 'now';
   if (alike(written, next)) return 'never';
   if (!next.loading && written.loading) return 'now';
   if (!alike(answer(written), answer(next))) return 'now';
-  const paceMs = alike(lasting(written), lasting(next)) ? detailPaceMs : next.loading ? loadingPaceMs : 0;
+  const sharedPaceMs = Math.max(loadingPaceMs, (loading / loadingWritesPerSecond) * 1_000);
+  const isDetail = alike(lasting(written), lasting(next));
+  const paceMs = isDetail ? Math.max(detailPaceMs, sharedPaceMs) : next.loading ? sharedPaceMs : 0;
   return sinceLastWriteMs >= paceMs ? 'now' : { afterMs: paceMs - sinceLastWriteMs };
 }
 

@@ -24,6 +24,8 @@ export class StatusWriter {
   private readonly client: Pick<KubeClient, 'apply'>;
   private readonly clock: Clock;
   private readonly written = new Map<string, Written>();
+  /** Keys of the deployments whose status, as it was written, says that they load. */
+  private readonly loading = new Set<string>();
 
   constructor(client: Pick<KubeClient, 'apply'>, clock: Clock) {
     this.client = client;
@@ -50,7 +52,7 @@ export class StatusWriter {
     const key = keyOf(deployment);
     const own = this.written.get(key);
     const sinceLastWriteMs = own && own.uid === deployment.metadata.uid ? this.clock.now() - own.at : Number.POSITIVE_INFINITY;
-    const pace = paceOf(this.latest(deployment), status, sinceLastWriteMs);
+    const pace = paceOf(this.latest(deployment), status, sinceLastWriteMs, this.loading.size);
     if (pace === 'never') return { stored: false, dueMs: undefined };
     if (pace !== 'now') return { stored: false, dueMs: pace.afterMs };
     const { name, namespace, uid } = deployment.metadata;
@@ -60,6 +62,8 @@ export class StatusWriter {
       const stored = await this.client.apply(modelDeployments, { metadata, status }, { subresource: 'status', force: true, signal });
       const { resourceVersion = '', finalizers = [] } = stored.metadata;
       this.written.set(key, { uid: uid ?? '', status, resourceVersion, finalizers, at: this.clock.now() });
+      if (status.loading) this.loading.add(key);
+      else this.loading.delete(key);
       return { stored: true, dueMs: undefined };
     } catch (error) {
       if (isNotFound(error)) return { stored: false, dueMs: undefined }; // deleted meanwhile: nobody reads it any more
@@ -71,5 +75,6 @@ export class StatusWriter {
   /** The deployment is gone. */
   forget(key: string): void {
     this.written.delete(key);
+    this.loading.delete(key);
   }
 }

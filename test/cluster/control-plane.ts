@@ -13,6 +13,8 @@ import { waitUntil } from './wait.ts';
 export type ControlPlaneTuning = {
   /** More arguments of the controller manager. */
   readonly controllerManagerArgs?: readonly string[];
+  /** Whether requests are noted for who looks for refused ones: yes unless told, at some cost for each. */
+  readonly audit?: boolean | undefined;
 };
 
 export type ControlPlaneOptions = ControlPlaneTuning & {
@@ -85,7 +87,7 @@ function etcdArgs(folder: string, clientUrl: string, peerUrl: string): readonly 
   ];
 }
 
-function apiserverArgs({ folder, address, port, networks }: ControlPlaneOptions, etcdUrl: string): readonly string[] {
+function apiserverArgs({ folder, address, port, networks, audit = true }: ControlPlaneOptions, etcdUrl: string): readonly string[] {
   const pki = (name: string) => join(folder, 'pki', name);
   return [
     `--etcd-servers=${etcdUrl}`,
@@ -115,9 +117,13 @@ function apiserverArgs({ folder, address, port, networks }: ControlPlaneOptions,
     '--requestheader-extra-headers-prefix=X-Remote-Extra-',
     // The API server asks aggregated servers by their pods' addresses: it takes no part in the services' network.
     '--enable-aggregator-routing',
-    `--audit-policy-file=${join(folder, 'audit-policy.yaml')}`,
-    `--audit-log-path=${join(folder, 'log', 'audit.log')}`,
-    '--audit-log-maxsize=2000',
+    ...(audit
+      ? [
+          `--audit-policy-file=${join(folder, 'audit-policy.yaml')}`,
+          `--audit-log-path=${join(folder, 'log', 'audit.log')}`,
+          '--audit-log-maxsize=2000',
+        ]
+      : []),
   ];
 }
 

@@ -26,6 +26,10 @@ export type FakeKubeletOptions = {
   readonly nodes: readonly string[];
   /** A real API server lets a pod be bound through its subresource alone, the embedded one by a patch alone. */
   readonly bind: 'subresource' | 'patch';
+  /** Pods bound a second; no limit unless told. */
+  readonly bindsPerSecond?: number | undefined;
+  /** From the creation of a pod until it runs: images are pulled meanwhile. At once unless told. */
+  readonly startMs?: number | undefined;
   /** From running to ready. */
   readonly loadMs: number;
   readonly logger: Logger;
@@ -40,6 +44,9 @@ export class FakeKubelet {
   private readonly store: Store<Pod>;
   private readonly addresses = new Map<string, string>();
   private placed = 0;
+  /** When each pod that waits for it is bound. */
+  private readonly turns = new Map<string, number>();
+  private lastTurn = 0;
 
   constructor(options: FakeKubeletOptions) {
     this.options = options;
@@ -50,7 +57,7 @@ export class FakeKubelet {
     this.controller = new Controller({
       name: 'fake-kubelet',
       sources: [forType(informer)],
-      concurrency: 64,
+      concurrency: 8,
       logger: options.logger,
       clock: this.clock,
       reconcile: async (key) => {
@@ -86,7 +93,7 @@ export class FakeKubelet {
   }
 
   private async step(pod: Pod): Promise<Result> {
-    const { client, loadMs, agents } = this.options;
+    const { client, startMs = 0, loadMs, agents } = this.options;
     const { name, namespace, uid = '', deletionTimestamp } = pod.metadata;
     const phase = pod.status?.phase;
     if (deletionTimestamp !== undefined) {
@@ -94,11 +101,15 @@ export class FakeKubelet {
       return done();
     }
     if (!pod.spec?.nodeName) {
+      const waitMs = this.turnOf(uid) - this.clock.now();
+      if (waitMs > 0) return requeueAfter(waitMs);
       await this.bind(pod);
       return done();
     }
     if (phase === 'Failed' || phase === 'Succeeded') return done();
     if (phase !== 'Running') {
+      const pullsMs = Date.parse(pod.metadata.creationTimestamp ?? '') + startMs - this.clock.now();
+      if (pullsMs > 0) return requeueAfter(pullsMs);
       await this.writeStatus(pod, false);
       return done();
     }
@@ -109,6 +120,15 @@ export class FakeKubelet {
     agents.set(this.addressOf(uid), 'Ready');
     await this.writeStatus(pod, true);
     return done();
+  }
+
+  private turnOf(uid: string): number {
+    const { bindsPerSecond } = this.options;
+    if (bindsPerSecond === undefined) return 0;
+    const turn = this.turns.get(uid) ?? Math.max(this.clock.now(), this.lastTurn + 1_000 / bindsPerSecond);
+    this.lastTurn = Math.max(turn, this.lastTurn);
+    this.turns.set(uid, turn);
+    return turn;
   }
 
   private async bind(pod: Pod): Promise<void> {
@@ -174,5 +194,6 @@ export class FakeKubelet {
   private forget(uid: string): void {
     this.options.agents.remove(this.addresses.get(uid) ?? '');
     this.addresses.delete(uid);
+    this.turns.delete(uid);
   }
 }

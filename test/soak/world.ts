@@ -124,7 +124,12 @@ export class World implements AsyncDisposable {
     const client = KubeClient.fromServer(this.server, { fieldManager: 'modelfleet-controller', clock });
     const cache = new InformerCache(client, { clock, logger });
     const events = new EventRecorder({ client, component: 'modelfleet-controller', clock, logger });
-    const manager = new Manager({ clock, logger, leaderElection: { lead: (work, signal) => this.leadInTerms(work, signal) } });
+    const leaderElection = {
+      lead: (work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal) => this.leadInTerms(work, signal),
+      tried: async () => {},
+      leading: false,
+    };
+    const manager = new Manager({ clock, logger, leaderElection });
     manager.addCache(cache);
     manager.addController(() => modelDeploymentController({ client, cache, events, namespace, workerImage: 'fake', clock, logger }));
     this.controller = start(async (signal) => {

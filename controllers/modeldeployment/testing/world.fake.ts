@@ -63,8 +63,8 @@ export class World {
     this.shown = this.api.deployment;
   }
 
-  reconcile() {
-    return this.reconciler(key, { signal: new AbortController().signal, logger: silentLogger });
+  reconcile({ urgent = false } = {}) {
+    return this.reconciler(key, { urgent, signal: new AbortController().signal, logger: silentLogger });
   }
 
   /** The caches catch up, as if they were listed anew. */

@@ -11,6 +11,8 @@ import type { Source } from './sources.ts';
 import { WorkQueue } from './work-queue.ts';
 
 export type ReconcileContext = {
+  /** It was called because of something urgent: what is not may be left for another turn, to be asked for with requeueAfter(0). */
+  readonly urgent: boolean;
   /** Aborts when the run takes too long, or when the controller stops and its grace is over. */
   readonly signal: AbortSignal;
   /** Carries the controller, the object and a reconcileID in every line. */
@@ -26,6 +28,8 @@ export type ControllerOptions = {
   readonly sources: readonly Source[];
   /** Keys in work at a time; 1 unless told. */
   readonly concurrency?: number | undefined;
+  /** How many of them may be keys that are not urgent; all unless told. */
+  readonly ordinaryConcurrency?: number | undefined;
   /** A run that takes longer has its signal aborted; no limit unless told. */
   readonly reconcileTimeoutMs?: number | undefined;
   /** How long runs may go on after the stop before their signal aborts; 10 s unless told. */
@@ -47,13 +51,13 @@ export class Controller {
   private readonly metrics: ControllerObserver | undefined;
 
   constructor(options: ControllerOptions) {
-    const { name, concurrency = 1, metrics } = options;
+    const { name, concurrency = 1, ordinaryConcurrency: ordinaryLimit, metrics } = options;
     if (!Number.isInteger(concurrency) || concurrency < 1) throw new RangeError(`the concurrency of ${name} must be a positive integer`);
     this.name = name;
     this.options = options;
     this.clock = options.clock ?? systemClock;
     this.logger = (options.logger ?? silentLogger).child({ controller: name });
-    this.queue = options.queue ?? new WorkQueue({ clock: this.clock, observer: metrics?.queue(name) });
+    this.queue = options.queue ?? new WorkQueue({ clock: this.clock, ordinaryLimit, observer: metrics?.queue(name) });
     this.metrics = metrics?.controller(name, concurrency);
     metrics?.watchQueue(name, this.queue, this.clock);
   }
@@ -114,7 +118,7 @@ export class Controller {
     const startedAt = this.clock.now();
     let outcome: Outcome;
     try {
-      outcome = outcomeOfResult(await reconcile(key, { signal: limit.signal, logger }));
+      outcome = outcomeOfResult(await reconcile(key, { urgent: this.queue.isUrgent(key), signal: limit.signal, logger }));
     } catch (error) {
       // Stopped in the middle: no failure, and the next start looks at everything anyway.
       if (hardStop.aborted) {

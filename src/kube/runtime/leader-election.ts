@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type Clock, type Random, systemClock } from '../../core/clock.ts';
 import { type Logger, silentLogger } from '../../core/logger.ts';
-import { aborted } from '../abort.ts';
+import { aborted, untilAborted } from '../abort.ts';
 import { isConflict, isNotFound, WriteRefused } from '../client/api-error.ts';
 import type { Lease } from '../client/resources.ts';
 import { claimed, decide, type Observation, observe, released } from './leader-election-core.ts';
@@ -61,6 +61,7 @@ export class LeaderElection {
   private term: Term | undefined;
   private notBefore = Number.NEGATIVE_INFINITY;
   private started = false;
+  private readonly firstTry = Promise.withResolvers<void>();
 
   constructor(options: LeaderElectionOptions) {
     this.lease = options.lease;
@@ -84,6 +85,11 @@ export class LeaderElection {
   get leading(): boolean {
     const { term } = this;
     return term !== undefined && !term.lost.signal.aborted && this.monotonic() < term.provenUntil;
+  }
+
+  /** Resolves when it has tried once to get the lease, with whatever success; rejects with the signal's reason. */
+  tried(signal: AbortSignal): Promise<void> {
+    return untilAborted(this.firstTry.promise, signal);
   }
 
   /**
@@ -141,7 +147,10 @@ export class LeaderElection {
     try {
       while (!signal.aborted) {
         const provenUntil = await this.tryToClaim(signal);
-        if (provenUntil !== undefined && this.monotonic() < provenUntil && !signal.aborted) return this.begin(provenUntil);
+        const won = provenUntil !== undefined && this.monotonic() < provenUntil && !signal.aborted;
+        const term = won ? this.begin(provenUntil) : undefined;
+        this.firstTry.resolve();
+        if (term) return term;
         await this.untilNextTry(waker, signal);
       }
       return undefined;

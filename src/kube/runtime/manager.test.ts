@@ -132,11 +132,15 @@ test('runs once, and takes no late parts', async () => {
   await running;
 });
 
+/** An election that is won after the first try, or never. */
+const notYet = { tried: async () => {}, leading: false };
+
 test('with a leader election controllers run while it leads; the rest runs, and is ready, on standbys too', async () => {
   const { lines, part } = diary();
   const elected = Promise.withResolvers<void>();
   const manager = new Manager({
     leaderElection: {
+      ...notYet,
       async lead(work, signal) {
         await elected.promise;
         await work(signal);
@@ -165,6 +169,7 @@ test('each term has controllers of its own, and begins with caches that were rea
   const lost = new AbortController();
   const manager = new Manager({
     leaderElection: {
+      ...notYet,
       async lead(work, signal) {
         term = 1;
         await work(AbortSignal.any([signal, lost.signal]));
@@ -208,11 +213,50 @@ test('each term has controllers of its own, and begins with caches that were rea
   ]);
 });
 
+test('a lease that is free is taken before the caches start, and then nothing is read twice', async () => {
+  const { lines, part } = diary();
+  const won = Promise.withResolvers<void>();
+  let leading = false;
+  const manager = new Manager({
+    leaderElection: {
+      tried: () => won.promise,
+      get leading() {
+        return leading;
+      },
+      async lead(work, signal) {
+        lines.push('lease won');
+        leading = true;
+        won.resolve();
+        await work(signal);
+      },
+    },
+  });
+  const cache = part('cache');
+  const filled = Promise.withResolvers<void>();
+  manager.addCache({
+    name: 'cache',
+    run: (signal) => cache.run(signal),
+    synced: () => filled.promise,
+    refresh: async () => void lines.push('cache refreshed'),
+  });
+  const controller = part('controller');
+  manager.addController(() => ({ name: controller.name, start: (signal) => controller.run(signal) }));
+  const stop = new AbortController();
+  const running = manager.run(stop.signal);
+  await eventually(() => lines.includes('cache starts'));
+  filled.resolve();
+  await eventually(() => lines.includes('controller starts'));
+  stop.abort();
+  await running;
+  expect(lines).toEqual(['lease won', 'cache starts', 'controller starts', 'controller ends', 'cache ends']);
+});
+
 test('a term that is lost before the caches were read has no controllers', async () => {
   const { lines, part } = diary();
   const lost = new AbortController();
   const manager = new Manager({
     leaderElection: {
+      ...notYet,
       async lead(work, signal) {
         await work(AbortSignal.any([signal, lost.signal]));
         lines.push('stands by');
@@ -239,7 +283,7 @@ test('a term that is lost before the caches were read has no controllers', async
 test('controllers that do not end with their term end the whole', async () => {
   const { lines, part } = diary();
   const manager = new Manager({
-    leaderElection: { lead: async () => Promise.reject(new LeadershipLost('the work did not end')) },
+    leaderElection: { ...notYet, lead: async () => Promise.reject(new LeadershipLost('the work did not end')) },
   });
   manager.addServer(part('server'));
   manager.addController(() => ({ name: 'controller', start: async () => {} }));

@@ -32,7 +32,7 @@ export type ManagerOptions = {
   /** How long the whole stop may take; 30 s unless told. */
   readonly graceMs?: number | undefined;
   /** Controllers run while it leads; everything else, and readiness, does not wait for it. */
-  readonly leaderElection?: Pick<LeaderElection, 'lead'> | undefined;
+  readonly leaderElection?: Pick<LeaderElection, 'lead' | 'tried' | 'leading'> | undefined;
 };
 
 const stages = ['servers', 'caches', 'runnables', 'controllers'] as const;
@@ -45,7 +45,8 @@ type Running = { readonly stage: Stage; readonly stop: AbortController; readonly
  * is ready, and stops them in reverse: whoever needs a cache is gone before the cache is. A stage may take its time: no
  * restart brings an API server back sooner, and `waitingFor` tells what is missing.
  * With a leader election controllers run while this process leads, made anew for each term; between two terms, and
- * before the first, it is a standby: ready, its caches warm. What a term begins with has been read since it was won.
+ * before the first, it is a standby: ready, its caches warm. What a term begins with has been read since it was won. So the
+ * lease is tried for before the caches start: whoever finds it free need not read everything twice.
  */
 export class Manager {
   private readonly parts: Record<Stage, Runnable[]> = { servers: [], caches: [], runnables: [], controllers: [] };
@@ -54,6 +55,10 @@ export class Manager {
   private readonly graceMs: number;
   private readonly leaderElection: ManagerOptions['leaderElection'];
   private readonly caches: ManagedCache[] = [];
+  /** Resolves when controllers may run. */
+  private readonly warm = Promise.withResolvers<void>();
+  /** The caches hold what was read since the term began that is the next to be served. */
+  private fresh = false;
   private state: 'starting' | 'ready' | 'stopping' = 'starting';
   private started = false;
 
@@ -119,11 +124,7 @@ export class Manager {
     const stopping = AbortSignal.any([signal, failed.signal]);
     const running: Running[] = [];
     try {
-      for (const stage of stages) {
-        if (stopping.aborted) break;
-        running.push(this.launch(stage, stopping, failed));
-        await this.untilReady(stage, stopping);
-      }
+      await this.start(running, stopping, failed);
       if (!stopping.aborted) this.state = 'ready';
       await aborted(stopping);
     } catch (error) {
@@ -132,6 +133,25 @@ export class Manager {
     this.state = 'stopping';
     await this.stop(running);
     if (failed.signal.aborted) throw failed.signal.reason;
+  }
+
+  private async start(running: Running[], stopping: AbortSignal, failed: AbortController): Promise<void> {
+    const { leaderElection } = this;
+    const next = async (stage: Stage) => {
+      if (stopping.aborted) return;
+      running.push(this.launch(stage, stopping, failed));
+      await this.untilReady(stage, stopping);
+    };
+    await next('servers');
+    if (leaderElection) {
+      await next('controllers');
+      await leaderElection.tried(stopping);
+      this.fresh = leaderElection.leading;
+    }
+    await next('caches');
+    await next('runnables');
+    this.warm.resolve();
+    if (!leaderElection) await next('controllers');
   }
 
   private add(stage: Stage, part: Runnable): void {
@@ -149,7 +169,7 @@ export class Manager {
       name: 'leader-election',
       run: (until) =>
         leaderElection.lead(async (leading) => {
-          if (await this.refreshCaches(leading)) await runAll(this.parts[stage], leading);
+          if (await this.prepareTerm(leading)) await runAll(this.parts[stage], leading);
         }, until),
     };
     return { stage, stop, ended: runAll(stage === 'controllers' && led ? [led] : this.parts[stage], stop.signal) };
@@ -171,13 +191,16 @@ export class Manager {
   }
 
   /** A watch may be behind what the last leader wrote, and after an outage it is. False when the term ended meanwhile. */
-  private async refreshCaches(leading: AbortSignal): Promise<boolean> {
+  private async prepareTerm(leading: AbortSignal): Promise<boolean> {
     try {
-      await Promise.all(this.caches.map((cache) => cache.refresh?.(leading)));
+      await untilAborted(this.warm.promise, leading);
+      if (!this.fresh) await Promise.all(this.caches.map((cache) => cache.refresh?.(leading)));
       return true;
     } catch (error) {
       if (!leading.aborted) throw error;
       return false;
+    } finally {
+      this.fresh = false;
     }
   }
 
@@ -188,7 +211,7 @@ export class Manager {
       () => false, // everything ended in time
     );
     try {
-      for (const { stage, stop, ended } of running.toReversed()) {
+      for (const { stage, stop, ended } of running.toSorted((a, b) => stages.indexOf(b.stage) - stages.indexOf(a.stage))) {
         stop.abort(new DOMException('the program stops', 'AbortError'));
         if (await Promise.race([ended.then(() => false), tooLate])) {
           for (const rest of running) rest.stop.abort();

@@ -44,6 +44,22 @@ test('urgent keys are handed out before the others, also when they wait already 
   expect([await queue.take(), await queue.take()]).toEqual(['a', 'b']);
 });
 
+test('of the keys that are not urgent only so many are in work at a time', async () => {
+  const queue = new WorkQueue({ clock: new FakeClock(), ordinaryLimit: 1 });
+  for (const key of ['a', 'b']) queue.add(key);
+  queue.add('u', true);
+  expect([await queue.take(), await queue.take()]).toEqual(['u', 'a']);
+  expect(['u', 'a', 'b'].map((key) => queue.isUrgent(key))).toEqual([true, false, false]);
+  const next = queue.take();
+  queue.done('u');
+  await settle();
+  expect(queue.depth).toBe(1);
+  queue.add('v', true);
+  expect(await next).toBe('v');
+  queue.done('a');
+  expect(await queue.take()).toBe('b');
+});
+
 test('adds after a time, at the earliest of several', async () => {
   const clock = new FakeClock();
   const queue = newQueue(clock);

@@ -8,6 +8,8 @@ export type WorkQueueOptions = {
   /** How long a failed key waits; 5 ms doubling to 1000 s, and 10 retries a second over all keys, unless told. */
   readonly limiter?: RateLimiter | undefined;
   readonly observer?: QueueObserver | undefined;
+  /** How many keys that are not urgent may be in work at a time; no limit of their own unless given. */
+  readonly ordinaryLimit?: number | undefined;
 };
 
 // The longest time that a Node timer can wait.
@@ -15,9 +17,13 @@ const maxTimerMs = 2 ** 31 - 1;
 
 type Waiter = (key: string | undefined) => void;
 
+/** A key that a worker has. */
+type Turn = { readonly startedAt: number; readonly urgent: boolean };
+
 /**
  * A queue of keys that holds each key once and never hands a key to two workers at a time: what is added while a worker
- * has it comes again when that worker is done (client-go workqueue). Urgent keys are handed out before all others.
+ * has it comes again when that worker is done (client-go workqueue). Urgent keys are handed out before all others, and the others
+ * only so many at a time: what is in work has the server's time as much as what comes.
  */
 export class WorkQueue {
   private readonly clock: Clock;
@@ -26,8 +32,9 @@ export class WorkQueue {
   /** Key -> since when it waits. A Map keeps the order of insertion. */
   private readonly ready = new Map<string, number>();
   private readonly urgent = new Map<string, number>();
-  /** Key -> since when a worker has it. */
-  private readonly processing = new Map<string, number>();
+  private readonly processing = new Map<string, Turn>();
+  private readonly ordinaryLimit: number;
+  private ordinaryInWork = 0;
   /** Key -> whether it is urgent. */
   private readonly dirty = new Map<string, boolean>();
   private readonly delayed = new DelayHeap();
@@ -39,6 +46,7 @@ export class WorkQueue {
     this.clock = options.clock ?? systemClock;
     this.limiter = options.limiter ?? new MaxOf(new ExponentialBackoff(), new TokenBucket(this.clock));
     this.observer = options.observer;
+    this.ordinaryLimit = options.ordinaryLimit ?? Number.POSITIVE_INFINITY;
   }
 
   /** Keys that a worker could take now. */
@@ -48,7 +56,12 @@ export class WorkQueue {
 
   /** Since when each key in work is worked on, in milliseconds since the epoch. */
   get startTimes(): Iterable<number> {
-    return this.processing.values();
+    return [...this.processing.values()].map(({ startedAt }) => startedAt);
+  }
+
+  /** Whether the worker that has this key has it because it is urgent. */
+  isUrgent(key: string): boolean {
+    return this.processing.get(key)?.urgent === true;
   }
 
   /** `urgent`: before what else waits. A key that waits already comes forward. */
@@ -116,14 +129,15 @@ export class WorkQueue {
 
   /** The worker is through with the key; if it was added meanwhile, it is ready again. Throws when nobody has the key. */
   done(key: string): void {
-    const startedAt = this.processing.get(key);
-    if (startedAt === undefined) throw new Error(`the key "${key}" is not being processed`);
+    const turn = this.processing.get(key);
+    if (turn === undefined) throw new Error(`the key "${key}" is not being processed`);
     this.processing.delete(key);
-    this.observer?.finished(this.clock.now() - startedAt);
+    if (!turn.urgent) this.ordinaryInWork -= 1;
+    this.observer?.finished(this.clock.now() - turn.startedAt);
     const urgent = this.dirty.get(key);
     this.dirty.delete(key);
-    if (urgent === undefined || this.isShutDown) return;
-    (urgent ? this.urgent : this.ready).set(key, this.clock.now());
+    if (this.isShutDown) return;
+    if (urgent !== undefined) (urgent ? this.urgent : this.ready).set(key, this.clock.now());
     this.handOut();
   }
 
@@ -140,15 +154,23 @@ export class WorkQueue {
 
   private handOut(): void {
     for (const waiter of this.waiters) {
-      const next = this.urgent.entries().next().value ?? this.ready.entries().next().value;
+      const next = this.urgent.entries().next().value ?? this.nextOrdinary();
       if (!next) return;
       const [key, since] = next;
       const now = this.clock.now();
-      if (!this.urgent.delete(key)) this.ready.delete(key);
-      this.processing.set(key, now);
+      const urgent = this.urgent.delete(key);
+      if (!urgent) {
+        this.ready.delete(key);
+        this.ordinaryInWork += 1;
+      }
+      this.processing.set(key, { startedAt: now, urgent });
       this.observer?.taken(this.depth, now - since);
       waiter(key);
     }
+  }
+
+  private nextOrdinary(): [string, number] | undefined {
+    return this.ordinaryInWork < this.ordinaryLimit ? this.ready.entries().next().value : undefined;
   }
 
   private setAlarm(): void {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { loadingHeader } from '../../core/agent-contract.ts';
 import { startReadyWorker, startTestWorker, type TestWorker } from '../worker.fixture.ts';
 
 const hello = { messages: [{ role: 'user', content: 'Hi' }] };
@@ -123,7 +124,11 @@ test('while the model loads, requests get 503 model_loading with Retry-After', a
   const loading = Promise.withResolvers<void>();
   await using worker = await startTestWorker({ hold: loading.promise });
   const response = await post(worker, '/v1/chat/completions', hello);
-  expect([response.status, Number(response.headers.get('retry-after')) > 0]).toEqual([503, true]);
+  expect([response.status, Number(response.headers.get('retry-after')) > 0, response.headers.get(loadingHeader)]).toEqual([
+    503,
+    true,
+    'true',
+  ]);
   expect(await response.json()).toMatchObject({ error: { code: 'model_loading' } });
   expect((await fetch(`${worker.management}/readyz`)).status).toBe(503);
   expect((await fetch(`${worker.management}/livez`)).status).toBe(200);

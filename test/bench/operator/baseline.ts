@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type KubeObject, resourceType } from '../../../src/kube/index.ts';
-import { accessOf, askApi } from '../../cluster/admin-api.ts';
 import { round } from '../report.ts';
 import { Arrivals } from './arrivals.ts';
+import { countRequests, isWrite, type Kind } from './calls.ts';
 import type { Options } from './options.ts';
 import { type RampResult, ramp } from './ramp.ts';
 import { namespace, openTestbed, type Testbed } from './testbed.ts';
@@ -42,22 +42,14 @@ function spec(name: string, replicas: number): unknown {
   };
 }
 
-/** Writes that only the deployment controllers make, in all so far (apiserver_request_total): the fake kubelets and the benchmark make none of these. */
-async function controllerWrites({ cluster }: Testbed): Promise<number> {
-  const metrics = await askApi(await accessOf(cluster.kubeconfig), 'GET', '/metrics');
-  let total = 0;
-  for (const line of metrics.split('\n')) {
-    if (!line.startsWith('apiserver_request_total{')) continue;
-    const label = (name: string) => new RegExp(`[{,]${name}="([^"]*)"`).exec(line)?.[1] ?? '';
-    const [resource, subresource, verb] = [label('resource'), label('subresource'), label('verb')];
-    const theirs =
-      resource === 'replicasets' ||
-      resource === 'events' ||
-      (resource === 'deployments' && (subresource === 'status' || verb === 'PUT')) ||
-      (resource === 'pods' && subresource === '' && verb !== 'DELETE');
-    if (theirs && !['GET', 'LIST', 'WATCH'].includes(verb)) total += Number(line.slice(line.lastIndexOf(' ')));
-  }
-  return total;
+/** Writes that only the deployment controllers make, in all so far: the fake kubelets and the benchmark make none of these. */
+async function controllerWrites(testbed: Testbed): Promise<number> {
+  const theirs = ({ verb, resource }: Kind) =>
+    /^replicasets|^events$|^deployments\/status$/.test(resource) ||
+    (resource === 'deployments' && verb === 'PUT') ||
+    (resource === 'pods' && verb !== 'DELETE');
+  const counts = await countRequests(testbed, (kind) => isWrite(kind) && theirs(kind));
+  return counts.values().reduce((total, count) => total + count, 0);
 }
 
 async function controllerManagerMegabytes({ cluster }: Testbed): Promise<number> {

@@ -1,32 +1,33 @@
-import { auditedRequests } from '../../cluster/audit.ts';
-import { controllerUser, type Testbed } from './testbed.ts';
+import { accessOf, askApi } from '../../cluster/admin-api.ts';
+import type { Testbed } from './testbed.ts';
 
-/** What the controller asked of the API server in a while, watches and its lease aside. */
-export type Calls = {
-  readonly reads: number;
-  readonly writes: number;
-  readonly lastWriteAt: number;
-  /** `verb resource/subresource` -> how often, most first. */
-  readonly byKind: Readonly<Record<string, number>>;
-};
+/** Which requests are meant, as the API server counts them: `PATCH` and `modeldeployments/status`. */
+export type Kind = { readonly verb: string; readonly resource: string };
 
-const readVerbs = ['get', 'list', 'watch'];
-
-/** Counts the controller's requests in the API server's audit log, from one instant to another (milliseconds since the epoch). */
-export async function countCalls({ cluster }: Testbed, from: number, to: number): Promise<Calls> {
-  const byKind = new Map<string, number>();
-  const counts = { reads: 0, writes: 0, lastWriteAt: 0 };
-  for await (const { user, verb, objectRef, requestReceivedTimestamp } of auditedRequests(cluster)) {
-    const at = Date.parse(requestReceivedTimestamp);
-    if (user?.username !== controllerUser || at < from || at > to) continue;
-    if (verb === 'watch' || objectRef?.resource === 'leases') continue;
-    if (readVerbs.includes(verb)) counts.reads += 1;
-    else {
-      counts.writes += 1;
-      counts.lastWriteAt = Math.max(counts.lastWriteAt, at);
-    }
-    const kind = `${verb} ${[objectRef?.resource, objectRef?.subresource].filter(Boolean).join('/')}`;
-    byKind.set(kind, (byKind.get(kind) ?? 0) + 1);
+/** How often what was asked of the API server so far, by `verb resource/subresource` (apiserver_request_total). */
+export async function countRequests({ cluster }: Testbed, isMeant: (kind: Kind) => boolean): Promise<ReadonlyMap<string, number>> {
+  const metrics = await askApi(await accessOf(cluster.kubeconfig), 'GET', '/metrics');
+  const counts = new Map<string, number>();
+  for (const line of metrics.split('\n')) {
+    if (!line.startsWith('apiserver_request_total{')) continue;
+    const label = (name: string) => new RegExp(`[{,]${name}="([^"]*)"`).exec(line)?.[1] ?? '';
+    const kind = { verb: label('verb'), resource: [label('resource'), label('subresource')].filter(Boolean).join('/') };
+    if (!isMeant(kind)) continue;
+    const name = `${kind.verb} ${kind.resource}`;
+    counts.set(name, (counts.get(name) ?? 0) + Number(line.slice(line.lastIndexOf(' '))));
   }
-  return { ...counts, byKind: Object.fromEntries([...byKind].sort(([, a], [, b]) => b - a)) };
+  return counts;
+}
+
+/** What was asked since `before`, most first. */
+export function since(before: ReadonlyMap<string, number>, now: ReadonlyMap<string, number>): Readonly<Record<string, number>> {
+  const more = [...now].map(([kind, count]) => [kind, count - (before.get(kind) ?? 0)] as const).filter(([, count]) => count > 0);
+  return Object.fromEntries(more.sort(([, a], [, b]) => b - a));
+}
+
+const reads = ['GET', 'LIST', 'WATCH', 'CONNECT'];
+
+/** Writes: whatever is no read. */
+export function isWrite({ verb }: Kind): boolean {
+  return !reads.includes(verb);
 }

@@ -58,6 +58,16 @@ export class ControllerProcess {
     return response.text();
   }
 
+  /** Requests so far, watches among the reads; renewals of the lease, its only updates, aside. */
+  async requests(): Promise<{ readonly reads: number; readonly writes: number }> {
+    const counts = { reads: 0, writes: 0 };
+    for (const line of (await this.metrics()).split('\n')) {
+      if (!line.startsWith('rest_client_requests_total{') || line.includes('method="PUT"')) continue;
+      counts[line.includes('method="GET"') ? 'reads' : 'writes'] += Number(line.slice(line.lastIndexOf(' ')));
+    }
+    return counts;
+  }
+
   /** CPU time so far, user and system. */
   async cpuSeconds(): Promise<number> {
     return (await cpuMicros(this.pid)) / 1e6;

@@ -7,6 +7,8 @@ export type Options = {
   /** Deployments applied each second. */
   readonly rate: number;
   readonly nodes: number;
+  /** How long a pod's images are pulled before it runs. */
+  readonly startMs: number;
   /** How long a pod runs before it is ready. */
   readonly loadMs: number;
   readonly idleSeconds: number;
@@ -25,6 +27,7 @@ export function readOptions(argv: readonly string[]): Options {
       replicas: { type: 'string', default: '5' },
       rate: { type: 'string', default: '20' },
       nodes: { type: 'string', default: '100' },
+      'start-ms': { type: 'string', default: '60000' },
       'load-ms': { type: 'string', default: '2000' },
       'idle-seconds': { type: 'string', default: '60' },
       baseline: { type: 'boolean', default: false },
@@ -32,7 +35,7 @@ export function readOptions(argv: readonly string[]): Options {
       json: { type: 'boolean', default: false },
     },
   });
-  const number = (name: 'deployments' | 'replicas' | 'rate' | 'nodes' | 'load-ms' | 'idle-seconds') => {
+  const number = (name: 'deployments' | 'replicas' | 'rate' | 'nodes' | 'start-ms' | 'load-ms' | 'idle-seconds') => {
     const value = Number(values[name]);
     if (!Number.isFinite(value) || value <= 0) throw new Error(`--${name} must be a number above 0, not ${values[name]}`);
     return value;
@@ -42,6 +45,7 @@ export function readOptions(argv: readonly string[]): Options {
     replicas: number('replicas'),
     rate: number('rate'),
     nodes: number('nodes'),
+    startMs: number('start-ms'),
     loadMs: number('load-ms'),
     idleSeconds: number('idle-seconds'),
     baseline: values.baseline,

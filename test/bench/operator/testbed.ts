@@ -18,8 +18,6 @@ export const namespace = 'bench';
 /** Where the controller's lease and account are. */
 export const home = 'modelfleet-system';
 const account = 'modelfleet-controller';
-/** Who the controller is to the API server. */
-export const controllerUser = `system:serviceaccount:${home}:${account}`;
 
 const controllerManagerArgs = [
   // Its own limit of 20 requests a second would slow the comparison, not the API server.
@@ -33,7 +31,7 @@ const controllerManagerArgs = [
 export type Testbed = AsyncDisposable & {
   readonly cluster: Cluster;
   readonly admin: KubeClient;
-  /** Path of a kubeconfig for the controller, whose requests the audit log shows. */
+  /** Path of a kubeconfig for the controller. */
   readonly kubeconfig: string;
   /** The controller's program, bundled as for its image: what strips types and loads modules one by one costs memory and start-up. */
   readonly program: string;
@@ -48,7 +46,7 @@ export async function openTestbed(options: Options): Promise<Testbed> {
   await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'bench-operator-'));
   opened.defer(() => rm(folder, { recursive: true, force: true }));
-  const cluster = await openControlPlane({ controllerManagerArgs });
+  const cluster = await openControlPlane({ controllerManagerArgs, audit: false });
   opened.defer(() => cluster.close());
   const admin = KubeClient.fromKubeConfig(await loadKubeConfig({ path: cluster.kubeconfig }), { fieldManager: 'bench' });
   opened.defer(() => admin.close());
@@ -63,6 +61,7 @@ export async function openTestbed(options: Options): Promise<Testbed> {
     'programs/fake-kubelet.ts',
     cluster.kubeconfig,
     String(options.nodes),
+    String(options.startMs),
     String(options.loadMs),
   );
   opened.defer(() => kubelet.stop());
@@ -73,7 +72,7 @@ export async function openTestbed(options: Options): Promise<Testbed> {
   return { cluster, admin, kubeconfig, program, nodeFlags, folder, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
-/** A ServiceAccount as in production, because the audit log is about those alone. What it may do is not measured here. */
+/** A ServiceAccount as in production, because priority and fairness treats those otherwise than administrators. What it may do is not measured here. */
 async function controllerKubeconfig(admin: KubeClient, cluster: Cluster): Promise<string> {
   const accounts = `/api/v1/namespaces/${home}/serviceaccounts`;
   await admin.request('POST', accounts, { body: { metadata: { name: account } } });
