@@ -52,13 +52,30 @@ export type Seen = {
 const noTimeout = Number.POSITIVE_INFINITY;
 const defaultDrainTimeoutMs = 5 * 60_000;
 
+/** What follows from a spec, its namespace and our defaults alone. */
+type Reading = Pick<Seen, 'acceptance' | 'template' | 'revision' | 'podSecurity'> & { readonly defaults: WorkerDefaults };
+
+/** Objects of a cache never change, so what was read of one need not be read again; it goes with the object. */
+const readings = new WeakMap<ModelDeployment, Reading>();
+
+function read(deployment: ModelDeployment, podSecurity: PodSecurityLevel, defaults: WorkerDefaults): Reading {
+  const known = readings.get(deployment);
+  if (known?.podSecurity === podSecurity && known.defaults === defaults) return known;
+  const acceptance = accept(deployment, podSecurity);
+  const spec = acceptance.accepted ? acceptance.spec : undefined;
+  const template = spec && podTemplate(deployment, spec, defaults);
+  const revision = spec ? revisionOf(deployment, spec) : deployment.status?.revision;
+  const reading = { acceptance, template, revision, podSecurity, defaults };
+  readings.set(deployment, reading);
+  return reading;
+}
+
 /** Collects what is known of the deployment with this key; undefined when it is gone. `now` is in milliseconds. */
 export function gather(key: string, sight: Sight, now: number): Seen | undefined {
   const deployment = sight.deployments.get(key);
   if (!deployment) return undefined;
   const namespace = sight.namespaces.get(deployment.metadata.namespace ?? '');
-  const podSecurity = enforcedLevel(namespace);
-  const acceptance = accept(deployment, podSecurity);
+  const { acceptance, template, revision, podSecurity } = read(deployment, enforcedLevel(namespace), sight.defaults);
   const spec = acceptance.accepted ? acceptance.spec : undefined;
   const noProgressTimeoutMs = spec ? parseDuration(spec.rollout.noProgressTimeout) : noTimeout;
   const pods = sight.writes.overlay(key, sight.pods.byIndex(byController, deployment.metadata.uid ?? ''));
@@ -72,8 +89,8 @@ export function gather(key: string, sight: Sight, now: number): Seen | undefined
     ending: (deployment.metadata.deletionTimestamp ?? namespace?.metadata.deletionTimestamp) !== undefined,
     acceptance,
     podSecurity,
-    template: spec && podTemplate(deployment, spec, sight.defaults),
-    revision: spec ? revisionOf(deployment, spec) : deployment.status?.revision,
+    template,
+    revision,
     replicas,
     nodeClasses: nodeClassesOf(replicas, sight.nodes),
     drainTimeoutMs: spec ? parseDuration(spec.rollout.drainTimeout) : defaultDrainTimeoutMs,

@@ -5,7 +5,7 @@ import { type Logger, silentLogger } from '../../src/core/logger.ts';
 import { readAnswer } from './agent-answer.ts';
 import { Lanes } from './lanes.ts';
 import type { Probe } from './probe.ts';
-import { firstPauseMs, idlePauseMs, loadingPauseMs } from './probe-pace.ts';
+import { dueAfter, firstPauseMs, idleAgentsPerRound, isDueInRound, loadingPauseMs, nextRound } from './probe-pace.ts';
 import { markProgress, type ProgressMark } from './progress-mark.ts';
 
 /** Where an agent answers, and whom its answers concern. */
@@ -49,15 +49,22 @@ const answeringLanes = 48;
 const silentLanes = 16;
 
 /** One for all: an error with a stack for each answer would cost more than the question. */
-const inTimeReason = new DOMException('the agent answered in time', 'AbortError');
+const answered = new DOMException('the agent answered in time', 'AbortError');
+const untracked = new DOMException('the replica is gone', 'AbortError');
+const woken = new DOMException('there is somebody to ask', 'AbortError');
 
 type Entry = {
   target: Target;
   probe: Probe;
   mark: ProgressMark | undefined;
   failures: number;
-  pause: AbortController;
-  readonly stop: AbortController;
+  /** When it is asked next, unless it is idle. */
+  dueAt: number;
+  askedAt: number;
+  /** Ends the question that is under way, or waits for a lane. */
+  asking: AbortController | undefined;
+  /** It changed while it was asked: ask again at once. */
+  again: boolean;
 };
 
 /**
@@ -69,11 +76,16 @@ export class StatusProber {
   private readonly options: ProberOptions;
   private readonly logger: Logger;
   private readonly entries = new Map<string, Entry>();
-  /** Those that are ready and do not drain. */
+  /** Those that load, drain, or have never answered. */
+  private readonly busy = new Set<Entry>();
+  /** Those that are ready and do not drain: whoever was asked the longest time ago comes first. */
   private readonly idle = new Set<Entry>();
+  private roundAt = 0;
   private readonly answering = new Lanes(answeringLanes);
   private readonly silent = new Lanes(silentLanes);
   private running: { readonly signal: AbortSignal; readonly onNews: (owner: string) => void } | undefined;
+  private alarm = new AbortController();
+  private sleepsUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: ProberOptions) {
     this.options = options;
@@ -88,11 +100,13 @@ export class StatusProber {
   /** Begins to ask this agent, or follows it to its new address. */
   track(target: Target): void {
     const existing = this.entries.get(target.uid);
+    const now = this.options.clock.now();
     if (!existing) {
-      const controllers = { pause: new AbortController(), stop: new AbortController() };
-      const entry: Entry = { target, probe: { askedSince: this.options.clock.now() }, mark: undefined, failures: 0, ...controllers };
+      const probe = { askedSince: now };
+      const entry: Entry = { target, probe, mark: undefined, failures: 0, dueAt: now, askedAt: now, asking: undefined, again: false };
       this.entries.set(target.uid, entry);
-      this.launch(entry);
+      this.busy.add(entry);
+      this.askAfter(entry, firstPauseMs(this.busy.size));
       return;
     }
     const before = existing.target;
@@ -101,7 +115,10 @@ export class StatusProber {
       return;
     if (before.restarts !== target.restarts) this.beginAnew(existing);
     existing.failures = 0;
-    existing.pause.abort(); // the new one is asked at once
+    existing.again = existing.asking !== undefined;
+    this.idle.delete(existing);
+    this.busy.add(existing);
+    this.askAfter(existing, 0); // the new one is asked at once
   }
 
   /** Of the container before only its last words count. */
@@ -114,83 +131,115 @@ export class StatusProber {
   untrack(uid: string): void {
     const entry = this.entries.get(uid);
     if (!entry) return;
-    entry.stop.abort();
+    entry.asking?.abort(untracked);
     this.entries.delete(uid);
+    this.busy.delete(entry);
     this.idle.delete(entry);
+    if (entry.dueAt <= this.sleepsUntil) this.alarm.abort(woken); // nobody sleeps for one that is gone
   }
 
   /** Asks until `signal` aborts; `onNews` hears the owner of each agent whose answer says something new. */
   start(onNews: (owner: string) => void, signal: AbortSignal): void {
     this.running = { signal, onNews };
-    for (const entry of this.entries.values()) this.launch(entry);
+    const onAbort = () => {
+      this.alarm.abort(woken);
+      for (const { asking } of this.entries.values()) asking?.abort(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.work(signal).catch((error: unknown) => this.logger.error({ err: error }, 'the prober ended'));
+  }
+
+  private async work(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.askDue(this.options.clock.now());
+      await this.sleep();
+    }
+  }
+
+  private askDue(now: number): void {
+    for (const entry of this.busy) if (entry.dueAt <= now && !entry.asking) this.launch(entry);
+    if (now < this.roundAt) return;
+    this.roundAt = nextRound(now);
+    let asked = 0;
+    for (const entry of this.idle) {
+      if (asked === idleAgentsPerRound || !isDueInRound(entry.askedAt, now)) return;
+      if (entry.asking) continue;
+      this.launch(entry);
+      asked += 1;
+    }
+  }
+
+  /** Sleeps until somebody is due, or `askAfter` says that somebody is sooner. */
+  private async sleep(): Promise<void> {
+    const { clock } = this.options;
+    let due = this.idle.size > 0 ? this.roundAt : Number.POSITIVE_INFINITY;
+    for (const { dueAt, asking } of this.busy) if (!asking && dueAt < due) due = dueAt;
+    this.sleepsUntil = due;
+    this.alarm = new AbortController();
+    const { signal } = this.alarm;
+    if (this.running?.signal.aborted) return;
+    if (due === Number.POSITIVE_INFINITY) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    else await clock.sleep(Math.max(0, due - clock.now()), signal).catch(() => {}); // woken
+  }
+
+  private askAfter(entry: Entry, ms: number): void {
+    entry.dueAt = dueAfter(ms, this.options.clock.now());
+    if (entry.dueAt < this.sleepsUntil) this.alarm.abort(woken);
   }
 
   private launch(entry: Entry): void {
-    if (!this.running) return;
-    const { onNews } = this.running;
-    const signal = AbortSignal.any([this.running.signal, entry.stop.signal]);
-    this.follow(entry, onNews, signal).catch((error: unknown) => {
-      if (!signal.aborted) this.logger.error({ err: error, replica: entry.target }, 'the prober of a replica ended');
-    });
-  }
-
-  private async follow(entry: Entry, onNews: (owner: string) => void, signal: AbortSignal): Promise<void> {
-    await this.pause(entry, firstPauseMs(this.loading), signal);
-    while (!signal.aborted) {
-      const lanes = entry.failures > 0 ? this.silent : this.answering;
-      await lanes.run(() => this.ask(entry, onNews, signal), signal);
-      await this.pause(entry, this.pauseOf(entry), signal);
-    }
-  }
-
-  private get loading(): number {
-    return this.entries.size - this.idle.size;
+    const asking = new AbortController();
+    entry.asking = asking;
+    const lanes = entry.failures > 0 ? this.silent : this.answering;
+    lanes
+      .run(() => this.ask(entry, asking), asking.signal)
+      .catch(() => {}) // it ends, or the replica is gone, before a lane was free
+      .finally(() => this.plan(entry));
   }
 
   /** An agent that fails to answer is asked less and less often: it may be gone, or its host too busy. */
-  private pauseOf(entry: Entry): number {
-    const { target, probe, failures, stop } = entry;
-    const idles = probe.status?.phase === 'Ready' && target.ready && target.drainingSince === undefined && !stop.signal.aborted;
-    if (idles) this.idle.add(entry);
-    else this.idle.delete(entry);
-    const interval = idles ? idlePauseMs(this.idle.size, this.options.clock.now()) : loadingPauseMs(this.loading);
-    return failures < 3 ? interval : Math.max(interval, Math.min(silentPauseMs, interval * 2 ** (failures - 2)));
-  }
-
-  private async pause(entry: Entry, ms: number, signal: AbortSignal): Promise<void> {
-    if (ms <= 0) return;
-    entry.pause = new AbortController();
-    try {
-      await this.options.clock.sleep(ms, AbortSignal.any([signal, entry.pause.signal]));
-    } catch (error) {
-      if (!entry.pause.signal.aborted) throw error;
+  private plan(entry: Entry): void {
+    entry.asking = undefined;
+    const { target, probe, failures, again } = entry;
+    entry.again = false;
+    if (this.entries.get(target.uid) !== entry || this.running?.signal.aborted) return;
+    const idles = probe.status?.phase === 'Ready' && target.ready && target.drainingSince === undefined && failures === 0 && !again;
+    this.idle.delete(entry);
+    if (idles) {
+      this.busy.delete(entry);
+      this.idle.add(entry);
+      if (this.roundAt < this.sleepsUntil) this.alarm.abort(woken);
+      return;
     }
+    this.busy.add(entry);
+    const interval = loadingPauseMs(this.busy.size);
+    const slower = failures < 3 ? interval : Math.max(interval, Math.min(silentPauseMs, interval * 2 ** (failures - 2)));
+    this.askAfter(entry, again ? 0 : slower);
   }
 
-  private async ask(entry: Entry, onNews: (owner: string) => void, signal: AbortSignal): Promise<void> {
+  private async ask(entry: Entry, asking: AbortController): Promise<void> {
     const { target } = entry;
     const { fetchStatus, clock } = this.options;
-    const ended = new AbortController();
-    const timeout = clock.sleep(timeoutMs, ended.signal).then(
-      () => ended.abort(new DOMException(`no answer within ${timeoutMs} ms`, 'TimeoutError')),
+    const { signal } = asking;
+    entry.askedAt = clock.now();
+    clock.sleep(timeoutMs, signal).then(
+      () => asking.abort(new DOMException(`no answer within ${timeoutMs} ms`, 'TimeoutError')),
       () => {}, // answered in time
     );
     try {
-      const inTime = AbortSignal.any([signal, ended.signal]);
-      await this.tellToDrain(entry, inTime);
-      const answer = await untilAborted(fetchStatus(target, inTime), inTime);
+      await this.tellToDrain(entry, signal);
+      const answer = await untilAborted(fetchStatus(target, signal), signal);
       const status = readAnswer(answer, clock.now());
       entry.failures = 0;
       // The container may have started anew while we asked: then this is the old one's answer.
-      if (entry.target.restarts === target.restarts && this.learn(entry, status)) onNews(target.owner);
+      if (entry.target.restarts === target.restarts && this.learn(entry, status)) this.running?.onNews(target.owner);
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.reason === untracked || this.running?.signal.aborted) return;
       entry.failures += 1;
       if (entry.target.restarts === target.restarts) entry.probe = { ...entry.probe, problem: describeError(error) };
       this.logger.debug({ err: error, replica: target, failures: entry.failures }, 'an agent did not answer');
     } finally {
-      ended.abort(inTimeReason);
-      await timeout;
+      asking.abort(answered);
     }
   }
 

@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 export type DeniedRequest = { readonly user: string; readonly verb: string; readonly uri: string; readonly message: string };
 
 /** A request as the API server noted it (audit.k8s.io/v1 Event, some of its fields). */
-export type AuditEvent = {
+type AuditEvent = {
   readonly user?: { readonly username?: string };
   readonly verb: string;
   readonly requestURI: string;
@@ -37,7 +37,7 @@ function auditLogOf(kubeconfig: string): string {
 }
 
 /** Every request that ServiceAccounts made and that has been answered, oldest first; a watch when it ends. */
-export async function* auditedRequests(cluster: { readonly kubeconfig: string }): AsyncGenerator<AuditEvent, void> {
+async function* auditedRequests(cluster: { readonly kubeconfig: string }): AsyncGenerator<AuditEvent, void> {
   const path = auditLogOf(cluster.kubeconfig);
   if (!existsSync(path)) throw new Error(`${path} does not exist: only clusters that were started here write an audit log`);
   for await (const line of createInterface({ input: createReadStream(path) })) yield JSON.parse(line) as AuditEvent;

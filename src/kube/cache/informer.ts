@@ -51,6 +51,7 @@ export class Informer<T extends KubeObject> {
       type,
       selection,
       sink: {
+        keep: (object) => this.objects.keep(object),
         replace: (objects) => {
           this.deliver(this.objects.replace(objects));
           this.isSynced = true;

@@ -12,6 +12,8 @@ import { type Ending, recover } from './recovery.ts';
 
 /** Where a reflector writes what it learns. */
 type Sink<T extends KubeObject> = {
+  /** What will be kept of an object of a list, so that the rest of a large list can go while it is read. */
+  keep?(object: T): T;
   /** The whole truth, from a list. */
   replace(objects: readonly T[]): void;
   set(object: T): void;
@@ -135,7 +137,7 @@ export class Reflector<T extends KubeObject> {
 
   private async list(signal: AbortSignal): Promise<void> {
     const { client, type, selection, sink } = this.options;
-    const { items, resourceVersion } = await client.list(type, selection, { signal });
+    const { items, resourceVersion } = await client.list(type, selection, { signal, keep: sink.keep });
     sink.replace(items);
     this.version = resourceVersion;
   }

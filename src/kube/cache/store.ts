@@ -62,14 +62,19 @@ export class ObjectStore<T extends KubeObject> implements Store<T> {
     this.indexes.set(name, index);
   }
 
+  /** What the store keeps of an object, in the form in which it does. What it has made so already stays as it is. */
+  keep(object: T): T {
+    return Object.isFrozen(object) ? object : ingest(this.transform(object));
+  }
+
   set(object: T): readonly Change<T>[] {
-    return this.put(keyOf(object), ingest(this.transform(object)));
+    return this.put(keyOf(object), this.keep(object));
   }
 
   /** Removes what the key names; the change carries `last`, the final state as the server told it, where it is known. */
   delete(key: string, last?: T): readonly Change<T>[] {
     const changes = this.put(key, undefined);
-    return last && changes.length > 0 ? [{ type: 'delete', object: ingest(this.transform(last)) }] : changes;
+    return last && changes.length > 0 ? [{ type: 'delete', object: this.keep(last) }] : changes;
   }
 
   /** Makes the store hold exactly these objects: deletions first, so that a reader never counts too many. */

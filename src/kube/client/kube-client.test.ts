@@ -116,6 +116,30 @@ test('follows every page of a list and fills in what built-in lists leave out', 
   expect(server.requests).toHaveLength(3);
 });
 
+test('keeps of each object of a list what it is told to', async () => {
+  for (let i = 0; i < 3; i++) server.put('configmaps', configMap(`c${i}`));
+  const { items } = await client.list(
+    configMaps,
+    { limit: 2 },
+    { keep: (object) => ({ ...object, data: { kept: object.metadata.name } }) },
+  );
+  expect(items.map(({ data }) => data?.kept)).toEqual(['c0', 'c1', 'c2']);
+  expect(server.requests.every(({ query }) => !query.has('keep'))).toBe(true);
+});
+
+test('follows the pages of a server that writes its metadata behind the items', async () => {
+  const page = (name: string, metadata: Readonly<Record<string, string>>) =>
+    server.once((_, response) => {
+      sendJson(response, 200, { items: [configMap(name)], metadata: { resourceVersion: '9', ...metadata } });
+      return true;
+    });
+  page('a', { continue: 'more' });
+  page('b', {});
+  const { items } = await client.list(configMaps, { limit: 1 });
+  expect(items.map(({ metadata }) => metadata.name)).toEqual(['a', 'b']);
+  expect(last()?.query.get('continue')).toBe('more');
+});
+
 test('takes the list anew in one piece when its snapshot expires between two pages', async () => {
   for (let i = 0; i < 5; i++) server.put('configmaps', configMap(`c${i}`));
   server.once((request, response) => {

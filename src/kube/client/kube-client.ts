@@ -6,7 +6,7 @@ import { startDeadline } from './deadline.ts';
 import { goJson } from './go-json.ts';
 import type { ClusterAccess } from './kube-config.ts';
 import { NdjsonDecoder } from './ndjson.ts';
-import type { ApplyOptions, CallOptions, DeleteOptions, ListOptions, WatchOptions, WriteOptions } from './options.ts';
+import type { ApplyOptions, CallOptions, DeleteOptions, ListCall, ListOptions, WatchOptions, WriteOptions } from './options.ts';
 import { collectionPath, objectPath, type Query, requireNamespace, withQuery } from './paths.ts';
 import type { Scale } from './resources.ts';
 import { connectionError, type HttpRequest, type ResponseObserver, Transport } from './transport.ts';
@@ -94,7 +94,7 @@ export class KubeClient {
    * Every object of a selection, page by page, as of one resourceVersion.
    * When the server forgets its snapshot between two pages, the list is taken anew in one piece.
    */
-  async list<T extends KubeObject>(type: ResourceType<T>, options: ListOptions = {}, call: CallOptions = {}): Promise<ObjectList<T>> {
+  async list<T extends KubeObject>(type: ResourceType<T>, options: ListOptions = {}, call: ListCall<T> = {}): Promise<ObjectList<T>> {
     try {
       return await this.pages(type, { ...options, limit: options.limit ?? defaultPageSize }, call);
     } catch (error) {
@@ -215,6 +215,16 @@ export class KubeClient {
 
   /** Any request, for what the verbs do not cover. Answers the parsed JSON, or undefined for an empty body. */
   async request(method: HttpRequest['method'], path: string, options: RawRequest = {}): Promise<unknown> {
+    const text = await this.text(method, path, options);
+    return text === '' ? undefined : JSON.parse(text);
+  }
+
+  /** Ends every connection at once; requests and watches in flight fail. */
+  close(): Promise<void> {
+    return this.transport.close();
+  }
+
+  private async text(method: HttpRequest['method'], path: string, options: RawRequest): Promise<string> {
     const { query, body, contentType = 'application/json', signal, timeoutMs = defaultTimeoutMs } = options;
     const deadline = startDeadline(this.clock, timeoutMs, `${method} ${path}`, signal);
     const request: HttpRequest = {
@@ -227,8 +237,7 @@ export class KubeClient {
     };
     try {
       const response = await this.transport.send(request, deadline.signal);
-      const text = await response.body.text();
-      return text === '' ? undefined : JSON.parse(text);
+      return await response.body.text();
     } catch (error) {
       throw connectionError(error, request, this.server, deadline.signal);
     } finally {
@@ -236,27 +245,34 @@ export class KubeClient {
     }
   }
 
-  /** Ends every connection at once; requests and watches in flight fail. */
-  close(): Promise<void> {
-    return this.transport.close();
-  }
-
   private async json<R>(method: HttpRequest['method'], path: string, options: RawRequest): Promise<R> {
     return (await this.request(method, path, options)) as R;
   }
 
-  private async pages<T extends KubeObject>(type: ResourceType<T>, options: ListOptions, call: CallOptions): Promise<ObjectList<T>> {
+  private async pages<T extends KubeObject>(
+    type: ResourceType<T>,
+    options: ListOptions,
+    { keep, ...call }: ListCall<T>,
+  ): Promise<ObjectList<T>> {
     const { namespace, resourceVersion, ...query } = options;
     const identity = { apiVersion: apiVersionOf(type), kind: type.kind };
     const items: T[] = [];
-    for (let token: string | undefined; ; ) {
-      // The token names the snapshot; a resourceVersion beside it is refused.
-      const from = token === undefined ? { resourceVersion } : { continue: token };
-      const page = await this.json<ListPage<T>>('GET', collectionPath(type, namespace), { ...call, query: { ...query, ...from } });
+    const read = (from: Query) => {
+      const answer = this.text('GET', collectionPath(type, namespace), { ...call, query: { ...query, ...from } });
+      answer.catch(() => {}); // whoever awaits it hears of it; nobody does when the page before cannot be read
+      return answer;
+    };
+    for (let answer = read({ resourceVersion }); ; ) {
+      const text = await answer;
+      // The token names the snapshot; a resourceVersion beside it is refused. The next page is on its way while this one is read.
+      const early = continueTokenAhead(text);
+      const next = early === undefined ? undefined : read({ continue: early });
+      const page = JSON.parse(text) as ListPage<T>;
       // Built-in lists leave apiVersion and kind out of their items; a watch has them. One cache, one shape.
-      for (const item of page.items ?? []) items.push({ ...identity, ...item });
-      token = page.metadata?.continue || undefined;
+      for (const item of page.items ?? []) items.push(keep ? keep({ ...identity, ...item }) : { ...identity, ...item });
+      const token = page.metadata?.continue || undefined;
       if (token === undefined) return { items, resourceVersion: page.metadata?.resourceVersion ?? '' };
+      answer = next ?? read({ continue: token });
     }
   }
 
@@ -267,6 +283,12 @@ export class KubeClient {
       fieldValidation: options.fieldValidation,
     };
   }
+}
+
+/** The token of the next page, where the text of a list has it before its items, as Kubernetes' own servers write it. */
+function continueTokenAhead(text: string): string | undefined {
+  const head = text.slice(0, Math.max(0, text.indexOf('"items"')));
+  return /"metadata":\{[^{}]*"continue":"([^"\\]+)"/.exec(head)?.[1];
 }
 
 type ListPage<T> = {

@@ -41,6 +41,9 @@ export type ListOptions = Selection & {
   readonly resourceVersion?: string | undefined;
 };
 
+/** Limits of a list, and what is kept of each object as soon as its page has come; all of it unless told. */
+export type ListCall<T> = CallOptions & { readonly keep?: ((object: T) => T) | undefined };
+
 export type WatchOptions = Selection & {
   readonly resourceVersion?: string | undefined;
   readonly allowWatchBookmarks?: boolean | undefined;

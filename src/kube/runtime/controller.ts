@@ -108,6 +108,8 @@ export class Controller {
         this.queue.done(key);
         this.metrics?.ended();
       }
+      // Runs that wait for nobody would follow one another without a pause, and what others wait for would not be heard meanwhile.
+      await new Promise(setImmediate);
     }
   }
 
