@@ -52,7 +52,7 @@ const ready = (replicas: number) =>
 test('start shows the load and says how to connect', { timeout: 180_000 }, async () => {
   await local.start('--apply', smollm2);
 
-  expect(local.output).toMatch(/smollm2: Pending.*smollm2: LoadingWeights \d+%.*smollm2: Ready 100%/s);
+  expect(local.output).toMatch(/smollm2: LoadingWeights \d+%.*smollm2: Ready 100%/s);
   const { gateway, apiKey, kubeconfig } = await local.connection();
   for (const told of [gateway, apiKey, `kubectl --kubeconfig ${kubeconfig}`]) expect(local.output).toContain(told);
   expect((await stat(join(local.folder, 'state', 'connection.json'))).mode & 0o777).toBe(0o600);

@@ -73,6 +73,8 @@ test('an API server that goes for longer than the lease costs the lead, not the 
   const { child, operations } = start(...elected);
   const leads = async () => (await operations('/metrics'))[1].includes('master_status{name="modelfleet-controller"} 1');
   await eventually(leads, 30_000);
+  // It leads before it has read everything: without an API server it would wait for the rest.
+  await eventually(async () => expect(await operations('/readyz')).toEqual([200, 'ok\n']), 30_000);
   await api.halt();
   await eventually(async () => !(await leads()), 15_000);
   expect([await operations('/healthz'), await operations('/readyz')]).toEqual(Array(2).fill([200, 'ok\n']));

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { pullPolicies, type WorkerDefaults } from '../../../controllers/modeldeployment/builders/worker-image.ts';
 import { modelDeploymentController } from '../../../controllers/modeldeployment/controller.ts';
 import { systemClock } from '../../core/clock.ts';
@@ -18,6 +17,7 @@ import {
 } from '../../kube/index.ts';
 import { operationsServer } from '../operations-server.ts';
 import { collect, portNumber } from '../options.ts';
+import { processMetrics } from '../process-metrics.ts';
 import { onStopSignal } from '../stop-signal.ts';
 
 type Options = Omit<WorkerDefaults, 'workerImagePullSecrets'> & {
@@ -67,8 +67,7 @@ const lastEventsMs = 2_000;
 async function run(options: Options): Promise<void> {
   const stop = onStopSignal();
   const logger = createLogger('controller');
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = processMetrics();
   const metrics = new KubeMetrics(registry);
 
   const config = await loadKubeConfig({ path: options.kubeconfig, context: options.context });

@@ -1,10 +1,10 @@
 import { Command } from 'commander';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createLogger } from '../../core/logger.ts';
 import type { CertificateFiles } from '../../gateway/certificate.ts';
 import { startGateway } from '../../gateway/gateway.ts';
 import { countResponses, InformerCache, KubeClient, loadKubeConfig } from '../../kube/index.ts';
 import { duration, portNumber, wholeNumber } from '../options.ts';
+import { processMetrics } from '../process-metrics.ts';
 import { aborted, onStopSignal } from '../stop-signal.ts';
 
 type Options = {
@@ -44,8 +44,7 @@ async function run(options: Options): Promise<void> {
   const tls = certificateFiles(options);
   const stop = onStopSignal();
   const logger = createLogger('gateway');
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = processMetrics();
 
   const config = await loadKubeConfig({ path: options.kubeconfig, context: options.context });
   const client = KubeClient.fromKubeConfig(config, { userAgent: 'modelfleet-gateway', onResponse: countResponses(registry) });
