@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import type { ModelDeployment } from '../../api/model-deployment.ts';
 import { modelDeploymentSpec } from '../../api/model-deployment-spec.ts';
 import { revisionChanges, revisionData } from '../../api/revision-data.ts';
-import { ApiError, type KubeClient, type ObjectRef } from '../../kube/index.ts';
+import { systemClock } from '../../core/clock.ts';
+import { isConflict, type KubeClient, type ObjectRef } from '../../kube/index.ts';
 import { type ClusterOptions, deploymentRef, inCluster, withClusterOptions } from '../cluster.ts';
 import { positiveInteger } from '../options.ts';
 import { describeChange, modelDeployments, type Past, type Revision, readPast, revisionNumbered } from '../revisions.ts';
@@ -12,6 +13,7 @@ type Options = ClusterOptions & { readonly toRevision?: number; readonly dryRun?
 
 /** Status writes make new versions all the time: only a change of what we go back from is a conflict. */
 const maxTries = 5;
+const retryMs = 50;
 
 /** `modelfleet rollback NAME`: makes the pods of a deployment what they were. */
 export function rollbackCommand(): Command {
@@ -33,15 +35,15 @@ async function rollBack(client: KubeClient, ref: ObjectRef, { toRevision, dryRun
   for (let past = first, tries = 1; ; tries += 1) {
     const { deployment } = past;
     const { patch } = revisionNumbered(past, target.number);
-    const test = { op: 'test', path: '/metadata/resourceVersion', value: deployment.metadata.resourceVersion ?? '' } as const;
+    // Unlike a test of the version, which fails as a refusal does, this is a conflict when somebody else has written meanwhile.
+    const version = { op: 'add', path: '/metadata/resourceVersion', value: deployment.metadata.resourceVersion ?? '' } as const;
     try {
-      await client.jsonPatch(modelDeployments, ref, [test, ...patch], { dryRun });
+      await client.jsonPatch(modelDeployments, ref, [version, ...patch], { dryRun });
       return told(deployment, target, dryRun);
     } catch (error) {
-      if (!(error instanceof ApiError) || (error.code !== 409 && error.code !== 422)) throw error;
+      if (!isConflict(error)) throw error; // the server refuses the old spec itself, and says why
+      await systemClock.sleep(retryMs * tries);
       past = await readPast(client, ref);
-      const isNewer = past.deployment.metadata.resourceVersion !== deployment.metadata.resourceVersion;
-      if (!isNewer) throw error; // the server refuses the old spec itself, and says why
       if (tries === maxTries || !isDeepStrictEqual(revisionData(past.deployment), revisionData(first.deployment)))
         throw new Error(`ModelDeployment ${ref.name} was changed meanwhile. See modelfleet history ${ref.name}, and try again.`, {
           cause: error,
