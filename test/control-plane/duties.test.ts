@@ -123,7 +123,8 @@ describe.skipIf(kubeconfig === '')('what a deployment owes its pods, on a real A
 
   test('shows its history and goes back in it', async () => {
     await create({ engine: { tuning: { maxSequences: 4 } } });
-    await standing(1);
+    // Pods come first: a spec that is replaced before its second turn leaves no revision.
+    await eventually(async () => expect(await modelfleet('history', 'qwen')).toMatch(/^1 \* /m), patienceMs);
     await client.mergePatch(modelDeployments, ref(), { spec: { engine: { tuning: { maxSequences: 8 } } } });
     await eventually(async () => {
       expect(await modelfleet('history', 'mdep/qwen')).toMatch(/^2 \* .* engine.tuning.maxSequences 4 → 8$/m);
