@@ -83,6 +83,8 @@ onCluster('when parts of the fleet fail', () => {
       expect(report.failures).toEqual([]);
       expect(report.answered).toBeGreaterThan(100);
       expect({ ...(await restarts(system, controllers)), ...(await restarts(system, gateways)) }).toEqual(before);
+      // The cluster's own parts come back too before the next file counts on them.
+      await kube(['wait', '--for=jsonpath={.status.readyReplicas}=3', `mdep/${model}`, '-n', namespace, '--timeout=150s']);
     },
   );
 

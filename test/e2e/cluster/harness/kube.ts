@@ -39,6 +39,14 @@ export async function freshNamespace(name: string): Promise<void> {
   await kube(['wait', '--for=create', 'serviceaccount/default', '-n', name, '--timeout=120s']);
 }
 
+/** Waits until a pod is ready; throws with what is known of it when it is not. Long enough for a cluster that comes back from an outage. */
+export async function podReady(namespace: string, name: string): Promise<void> {
+  const args = ['wait', '--for=condition=Ready', `pod/${name}`, '-n', namespace, '--timeout=150s'];
+  const { stderr, code } = await kubectl(kubeconfig, args);
+  if (code === 0) return;
+  throw new Error(`${stderr}\n${await kube(['describe', 'pod', name, '-n', namespace])}`);
+}
+
 /** The worker pods of a deployment that are not on their way out, by name. */
 export async function workers(namespace: string, model: string): Promise<readonly Pod[]> {
   const { items } = await read<{ items: Pod[] }>('pods', '-n', namespace, '-l', `modelfleet.dev/model=${model}`);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { startModelfleet } from '../../../fakes/command.ts';
 import { testbedImage } from './images.ts';
-import { apply, kube, kubeconfig, read } from './kube.ts';
+import { apply, kube, kubeconfig, podReady, read } from './kube.ts';
 import { gatewayUrl } from './release.ts';
 
 const restricted = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } };
@@ -53,7 +53,7 @@ export async function serveModelFile(namespace: string, bytesPerSecond: number):
     spec: { selector: { app: 'files' }, ports: [{ port: 80, targetPort: 8080 }] },
   };
   await apply(service, pod(namespace, 'files', program));
-  await kube(['wait', '--for=condition=Ready', 'pod/files', '-n', namespace, '--timeout=60s']);
+  await podReady(namespace, 'files');
   return `http://files.${namespace}.svc/model.gguf`;
 }
 
@@ -91,7 +91,7 @@ export class Caller {
     const env = { GATEWAY: gatewayUrl, KEY: await createKey(namespace), MODEL: `${namespace}/${model}` };
     const idle = ['-e', 'process.once("SIGTERM", () => process.exit(0)); setInterval(() => {}, 1e9)'];
     await apply(pod(namespace, 'caller', { args: idle, env }));
-    await kube(['wait', '--for=condition=Ready', 'pod/caller', '-n', namespace, '--timeout=60s']);
+    await podReady(namespace, 'caller');
     return new Caller(namespace, env);
   }
 
@@ -112,7 +112,7 @@ export class Caller {
 
   private async start<Report>(name: string, program: string, env: Readonly<Record<string, string>>): Promise<{ stop(): Promise<Report> }> {
     await apply(pod(this.namespace, name, { args: [program], env: { ...this.env, ...env } }));
-    await kube(['wait', '--for=condition=Ready', `pod/${name}`, '-n', this.namespace, '--timeout=60s']);
+    await podReady(this.namespace, name);
     return { stop: () => this.end<Report>(name) };
   }
 
