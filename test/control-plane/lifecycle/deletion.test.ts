@@ -4,10 +4,12 @@ import { modelDeployments } from '../../../controllers/modeldeployment/status-wr
 import { drainFinalizer } from '../../../src/api/resources.ts';
 import { namespaces, nodes, type Pod } from '../../../src/kube/index.ts';
 import { openAccount } from './harness/account.ts';
+import { atMost, costs } from './harness/budget.ts';
 import { holds, warm } from './harness/curve.ts';
+import { scenario, scenarios } from './harness/scenario.ts';
 import { loads } from './harness/scripted-kubelet.ts';
 import { until } from './harness/until.ts';
-import { atMost, costs, scenario, scenarios, type World } from './harness/world.ts';
+import type { World } from './harness/world.ts';
 
 const rollout = { noProgressTimeout: '30s', drainTimeout: '3s' } as const;
 const patient = { ...rollout, drainTimeout: '60s' } as const;

@@ -1,9 +1,11 @@
 import { expect } from 'vitest';
 import { annotations } from '../../../src/api/resources.ts';
+import { atMost, costs } from './harness/budget.ts';
 import { holds, load, warm } from './harness/curve.ts';
+import { scenario, scenarios } from './harness/scenario.ts';
 import type { ScriptedAgent } from './harness/scripted-agent.ts';
 import { loads } from './harness/scripted-kubelet.ts';
-import { atMost, costs, scenario, scenarios, type World } from './harness/world.ts';
+import type { World } from './harness/world.ts';
 
 const rollout = { noProgressTimeout: '30s', drainTimeout: '3s' } as const;
 const patient = { ...rollout, drainTimeout: '60s' } as const;

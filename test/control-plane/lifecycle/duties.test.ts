@@ -4,9 +4,11 @@ import { modelDeployments } from '../../../controllers/modeldeployment/status-wr
 import type { ModelDeployment } from '../../../src/api/model-deployment.ts';
 import { labels } from '../../../src/api/resources.ts';
 import { configMaps, isConflict, isNotFound, type Pod, pods } from '../../../src/kube/index.ts';
+import { atMost, costs } from './harness/budget.ts';
 import { holds, load, through, warm } from './harness/curve.ts';
+import { scenario, scenarios } from './harness/scenario.ts';
 import { loads } from './harness/scripted-kubelet.ts';
-import { atMost, costs, revisionOf, scenario, scenarios, type World } from './harness/world.ts';
+import { revisionOf, type World } from './harness/world.ts';
 
 const rollout = { noProgressTimeout: '30s', drainTimeout: '2s' } as const;
 

@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
+import { costs } from './harness/budget.ts';
 import { failsWith, holds, load, stallsAt, warm } from './harness/curve.ts';
+import { scenario, scenarios } from './harness/scenario.ts';
 import { loads } from './harness/scripted-kubelet.ts';
-import { costs, scenario, scenarios } from './harness/world.ts';
 
 /** What agents tell, in the words of sources and engines; `artifacts` is what happens to ArtifactsReady. */
 const told = [

@@ -1,9 +1,11 @@
 import { expect } from 'vitest';
 import { annotations, protectionAnnotations } from '../../../src/api/resources.ts';
+import { costs } from './harness/budget.ts';
 import { holds, load, through, warm } from './harness/curve.ts';
+import { scenario, scenarios } from './harness/scenario.ts';
 import { silence } from './harness/scripted-agent.ts';
 import { loads } from './harness/scripted-kubelet.ts';
-import { costs, scenario, scenarios, type World } from './harness/world.ts';
+import type { World } from './harness/world.ts';
 
 /** Percents of all statuses while it loaded, as people saw them. */
 function percentsOf(world: World): readonly number[] {

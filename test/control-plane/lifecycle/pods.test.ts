@@ -1,8 +1,10 @@
 import { expect } from 'vitest';
 import { events, nodes, pods } from '../../../src/kube/index.ts';
+import { costs } from './harness/budget.ts';
 import { holds, load, warm } from './harness/curve.ts';
+import { scenario, scenarios } from './harness/scenario.ts';
 import { loads, type Play } from './harness/scripted-kubelet.ts';
-import { costs, scenario, scenarios, type World } from './harness/world.ts';
+import type { World } from './harness/world.ts';
 
 /** Bound to a node, where the container cannot start. */
 function waits(reason: string, message: string): Play {

@@ -1,9 +1,11 @@
 import { expect } from 'vitest';
 import { controllerRevisions } from '../../../controllers/modeldeployment/history.ts';
 import type { ModelDeploymentSpec } from '../../../src/api/model-deployment.ts';
+import { costs } from './harness/budget.ts';
 import { failsWith, holds, load, warm } from './harness/curve.ts';
+import { scenario, scenarios } from './harness/scenario.ts';
 import { loads } from './harness/scripted-kubelet.ts';
-import { costs, revisionOf, scenario, scenarios, type World } from './harness/world.ts';
+import { revisionOf, type World } from './harness/world.ts';
 
 const quick = { noProgressTimeout: '2s', drainTimeout: '2s' } as const;
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, inject } from 'vitest';
 import { modelDeployments } from '../../../../controllers/modeldeployment/status-writer.ts';
-import type { Condition, ModelDeployment, ModelDeploymentSpec, ModelDeploymentStatus } from '../../../../src/api/model-deployment.ts';
+import type { ModelDeployment, ModelDeploymentSpec, ModelDeploymentStatus } from '../../../../src/api/model-deployment.ts';
 import { isReplicaDraining, isReplicaReady } from '../../../../src/api/replica.ts';
 import { annotations, labels } from '../../../../src/api/resources.ts';
 import {
@@ -19,27 +19,14 @@ import {
   type ResourceType,
 } from '../../../../src/kube/index.ts';
 import { type Account, openAccount } from './account.ts';
+import { type Budget, conflicts, fits } from './budget.ts';
 import { type CallLog, OperatorProcess } from './operator-process.ts';
 import { ScriptedKubelet } from './scripted-kubelet.ts';
+import { conditionsLike, headline, type Shown } from './shown.ts';
 import { columnsOf } from './table.ts';
 import { until } from './until.ts';
 
 const kubeconfig = inject('kubeconfig');
-/** A cluster of somebody else has a scheduler and kubelets of its own. */
-const ours = kubeconfig !== '' && !process.env.E2E_KUBECONFIG;
-
-/** What is to be seen of a deployment. A condition is written `False ImagePullFailed: words of the message`. */
-export type Shown = {
-  readonly phase?: ModelDeploymentStatus['phase'];
-  readonly conditions?: Readonly<Record<string, string>>;
-  /** Cells of `kubectl get -o wide`. */
-  readonly columns?: Readonly<Record<string, unknown>>;
-  /** Events of the deployment, each written `Type Reason`: each as often as it is named, and no warning counted up. */
-  readonly events?: readonly string[];
-  /** Parts of the entries of `replicaStatuses`, in any order. */
-  readonly replicas?: readonly Readonly<Record<string, unknown>>[];
-  readonly loading?: Readonly<Record<string, unknown>>;
-};
 
 /** Extremes over a time. Pods on their way out stand no more but are there. */
 export type PodCounts = {
@@ -48,11 +35,6 @@ export type PodCounts = {
   readonly mostThere: number;
   readonly mostRevisions: number;
 };
-
-/** How often each kind of write may be done; kinds that are not named may not be done at all. */
-export type Budget = Readonly<Record<string, number | { readonly atMost: number }>>;
-const conflicts = 'lost against another writer';
-export const atMost = (count: number) => ({ atMost: count });
 
 /** A namespace with a scripted kubelet and the operator under test. */
 export class World {
@@ -325,73 +307,6 @@ export class World {
   }
 }
 
-type Cost = {
-  /** Pods created, exactly. */
-  readonly pods: number;
-  /** Pods deleted, exactly; none unless told. */
-  readonly deleted?: number;
-  /** Changes of pods at most: the protection that goes, the mark to drain. One a pod unless told. */
-  readonly patched?: number;
-  readonly revisions?: number;
-  readonly status?: number;
-  readonly events?: number;
-  /** What else is written. */
-  readonly more?: Budget;
-};
-
-/** What the life of a deployment may cost: one finalizer, its pods, its history, and little talk. */
-export function costs({
-  pods: created,
-  deleted = 0,
-  patched = created,
-  revisions = 1,
-  status = 12,
-  events: told = 5,
-  more = {},
-}: Cost): Budget {
-  return {
-    'PATCH modeldeployments': atMost(2), // the finalizer comes, and goes
-    'POST pods': created,
-    ...(deleted > 0 && { 'DELETE pods': deleted }),
-    'PATCH pods': atMost(patched),
-    'POST controllerrevisions': atMost(revisions),
-    'POST poddisruptionbudgets': atMost(1),
-    'POST events': atMost(told),
-    'PATCH events': atMost(4), // what happens again is counted up
-    'PATCH modeldeployments/status': atMost(status),
-    [conflicts]: atMost(4),
-    ...more,
-  };
-}
-
-/** A scenario with a world of its own, beside the others of its file. */
-export function scenario(name: string, play: (world: World) => Promise<void>): void {
-  test.concurrent(name, { timeout: 60_000 }, async () => {
-    const world = await World.open();
-    const [played, ended] = [await settled(play(world)), await settled(world.end())];
-    if (played.status === 'rejected') throw played.reason;
-    if (ended.status === 'rejected') throw ended.reason;
-    world.check();
-  });
-}
-
-/** Scenarios that belong together. */
-export function scenarios(name: string, define: () => void): void {
-  describe.skipIf(!ours)(name, () => {
-    beforeAll(() => openAccount(kubeconfig));
-    define();
-  });
-}
-
-async function settled(work: Promise<void>): Promise<PromiseSettledResult<void>> {
-  const [result] = await Promise.allSettled([work]);
-  return result;
-}
-
-function fits(count: number, allowed: number | { readonly atMost: number }): boolean {
-  return typeof allowed === 'number' ? count === allowed : count <= allowed.atMost;
-}
-
 /** The revision that a pod was made from. */
 export function revisionOf({ metadata }: Pod): string {
   return metadata.labels?.[labels.revision] ?? '';
@@ -399,21 +314,4 @@ export function revisionOf({ metadata }: Pod): string {
 
 function outline({ metadata }: Pod): string {
   return metadata.deletionTimestamp ? `${metadata.name} on its way out` : metadata.name;
-}
-
-function headline({ type, reason, count = 1 }: Event): string {
-  return count > 1 && type === 'Warning' ? `${type} ${reason} (${count} times)` : `${type} ${reason}`;
-}
-
-/** The conditions as a scenario writes them: a wanted text that fits is shown as it was wanted. */
-function conditionsLike(conditions: readonly Condition[], wanted: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    conditions.map(({ type, status, reason, message }) => {
-      const want = wanted[type];
-      const whole = `${status} ${reason}: ${message}`;
-      const [head = '', ...words] = want?.split(': ') ?? [];
-      const fit = want !== undefined && head === `${status} ${reason}` && message.includes(words.join(': '));
-      return [type, fit ? want : whole];
-    }),
-  );
 }
