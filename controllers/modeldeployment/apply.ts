@@ -18,6 +18,8 @@ export type ApplyContext = {
   readonly writes: PendingWrites;
   /** Left out when it is seen to later: a deployment that goes before that has its pods collected, and none of them has served yet. */
   readonly finalizer: Pick<DrainFinalizer, 'ensure'> | undefined;
+  /** The deployment as it was in the revision of which replicas are made again. */
+  readonly former?: Seen | undefined;
   readonly random: Random;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -63,7 +65,10 @@ export async function applyPlan(plan: Plan, seen: Seen, context: ApplyContext): 
   );
   // What could not make room has not made it.
   if (mayCreate && !failure) {
-    await attempt(() => createReplicas(plan.create, seen, { ...context, onCreated: (pod) => created.push(pod) }));
+    const onCreated = (pod: string) => created.push(pod);
+    await attempt(() => createReplicas(plan.create, seen, { ...context, onCreated }));
+    const { former } = context;
+    if (former) await attempt(() => createReplicas(plan.restore?.count ?? 0, former, { ...context, restored: true, onCreated }));
   }
   await attempt(() =>
     inGrowingBatches(plan.unprotect, async (replica) => {

@@ -85,6 +85,7 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
     pods: replicas.store,
     nodes: machines.store,
     namespaces: places.store,
+    revisions: owed.sight.revisions,
     writes,
     probe: (uid) => prober.latest(uid),
     podEvent: (uid) => troubles.latest(uid),

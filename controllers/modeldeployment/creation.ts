@@ -15,6 +15,8 @@ type CreationContext = {
   readonly random: Random;
   readonly signal: AbortSignal;
   readonly onCreated: (pod: string) => void;
+  /** They are made again in an older revision. */
+  readonly restored?: boolean;
 };
 
 /**
@@ -32,11 +34,11 @@ async function createReplica({ deployment, template, revision }: Seen, onOneNode
   if (!template || revision === undefined) return;
   // What the user's template misspells would be dropped in silence; what we write ourselves need not be read twice.
   const fieldValidation = deployment.spec.template === undefined ? undefined : 'Strict';
-  const { client, writes, random, signal, onCreated } = context;
+  const { client, writes, random, signal, onCreated, restored = false } = context;
   const key = keyOf(deployment);
   const name = writes.takeUncertain(key) ?? podName(deployment.metadata.name, random);
   try {
-    const draft = buildPod(deployment, template, { name, revision, onOneNode });
+    const draft = buildPod(deployment, template, { name, revision, onOneNode, restored });
     const pod = await client.create(pods, draft, { signal, fieldValidation });
     writes.created(key, pod);
     onCreated(name);

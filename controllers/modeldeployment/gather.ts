@@ -5,6 +5,7 @@ import { type Acceptance, accept } from './acceptance.ts';
 import { type PodTemplate, podTemplate } from './builders/pod.ts';
 import { revisionOf } from './builders/revision.ts';
 import type { WorkerDefaults } from './builders/worker-image.ts';
+import type { ControllerRevision } from './history.ts';
 import type { PendingWrites } from './pending-writes.ts';
 import type { PodEvent } from './pod-events.ts';
 import { enforcedLevel, type PodSecurityLevel } from './pod-security.ts';
@@ -24,6 +25,8 @@ export type Sight = {
   readonly pods: Pick<Store<Pod>, 'byIndex'>;
   readonly nodes: Pick<Store<Node>, 'get'>;
   readonly namespaces: Pick<Store<Namespace>, 'get'>;
+  /** The history, where it is kept. */
+  readonly revisions?: Pick<Store<ControllerRevision>, 'byIndex'> | undefined;
   readonly writes: PendingWrites;
   readonly probe: (uid: string) => Probe | undefined;
   readonly podEvent: (uid: string) => PodEvent | undefined;

@@ -49,6 +49,8 @@ class Fleet {
     });
     for (let made = 0; made < plan.create; made += 1)
       this.pods.push(replica({ revision: this.wish.revision, createdAt: this.now, running: true }));
+    for (let made = 0; made < (plan.restore?.count ?? 0); made += 1)
+      this.pods.push(replica({ revision: plan.restore?.revision ?? '', restored: true, createdAt: this.now, running: true }));
     return plan;
   }
 
@@ -144,9 +146,9 @@ describe('whatever happens to a fleet', () => {
     fc.assert(
       fc.property(anyWish, steps(anyEdit, rough), (wish, life) => {
         const fleet = new Fleet(wish);
-        run(fleet, life, ({ create }) => {
+        run(fleet, life, ({ create, restore }) => {
           const { replicas, maxSurge, strategy } = fleet.wish;
-          if (create > 0) expect(fleet.standing.length).toBeLessThanOrEqual(replicas + (strategy === 'Recreate' ? 0 : maxSurge));
+          if (create > 0 || restore) expect(fleet.standing.length).toBeLessThanOrEqual(replicas + (strategy === 'Recreate' ? 0 : maxSurge));
         });
       }),
     );
@@ -195,7 +197,13 @@ describe('whatever happens to a fleet', () => {
   });
 
   test('the order in which replicas are seen does not matter', () => {
-    const sorted = ({ create, drain, remove, halted }: Plan) => ({ create, halted, drain: names(drain), remove: names(remove) });
+    const sorted = ({ create, restore, drain, remove, halted }: Plan) => ({
+      create,
+      restore,
+      halted,
+      drain: names(drain),
+      remove: names(remove),
+    });
     const names = (removals: Plan['remove']) => removals.map(({ replica: { name }, reason }) => `${name} ${reason}`).sort();
     fc.assert(
       fc.property(anyWish, steps(anyEdit, rough), (wish, life) => {
@@ -257,6 +265,31 @@ describe('a rollout of a whole fleet', () => {
           run(fleet, life, ({ create }) => {
             if (create > 0) expect(new Set(fleet.holding.map(({ revision }) => revision)).size).toBe(1);
           });
+        },
+      ),
+    );
+  });
+
+  test('to a revision that fails makes those again that it loses of the last good one', () => {
+    const wishes = anyWish.map((wish) => ({ ...wish, revision: 'good', replicas: wish.replicas + 1, maxSurge: wish.maxSurge + 1 }));
+    fc.assert(
+      fc.property(
+        wishes,
+        fc.array(fc.constantFrom<Chance>('crashes', 'loses its node', 'is evicted'), { maxLength: 5 }),
+        (wish, chances) => {
+          const fleet = settledFleet({ ...wish, strategy: 'RollingUpdate' }, new Set(['bad']));
+          fleet.wish = { ...fleet.wish, revision: 'bad' };
+          fleet.plan();
+          fleet.live(['crashes']);
+          fleet.plan();
+          fleet.live(chances);
+          fleet.pods = fleet.pods.map((pod) => (pod.revision === 'bad' ? { ...pod, phase: 'Failed', reason: 'DeviceOutOfMemory' } : pod));
+          for (let round = 0; round < 5; round += 1) {
+            fleet.plan(true);
+            fleet.live(['loads']);
+          }
+          const good = fleet.loaded.filter(({ revision }) => revision === 'good');
+          expect(good.length).toBeGreaterThanOrEqual(wish.replicas - wish.maxUnavailable);
         },
       ),
     );

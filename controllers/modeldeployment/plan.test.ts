@@ -10,9 +10,10 @@ function plan(wish: Partial<Wish>, ...replicas: readonly Replica[]): Plan {
 
 const removals = (removed: Plan['remove']) => removed.map(({ replica: { name }, reason }) => `${name} ${reason}`);
 /** What a plan says, with names in place of replicas. */
-function words({ create, drain, remove, unprotect, halted }: Plan) {
+function words({ create, restore, drain, remove, unprotect, halted }: Plan) {
   return {
     ...(create > 0 && { create }),
+    ...(restore && { restore: `${restore.count} of ${restore.revision}` }),
     ...(drain.length > 0 && { drain: removals(drain) }),
     ...(remove.length > 0 && { remove: removals(remove) }),
     ...(unprotect.length > 0 && { unprotect: unprotect.map(({ name }) => name) }),
@@ -220,6 +221,37 @@ describe('a rollout', () => {
     test('still lets the user have fewer', () => {
       const fleet = [old({ name: 'a', createdAt: 2 }), old({ createdAt: 1 }), failing];
       expect(words(plan({ replicas: 1 }, ...fleet))).toEqual({ drain: ['a ScaledIn'], halted: 'DeviceOutOfMemory' });
+    });
+
+    describe('makes those again that served and are gone', () => {
+      const lost = (fields: Partial<Replica> = {}) => old({ ready: false, lost: true, ...fields });
+      const halted = 'DeviceOutOfMemory';
+
+      test('also the only one', () => {
+        const gone = lost({ name: 'gone' });
+        expect(words(plan({ replicas: 1 }, gone, failing))).toEqual({ restore: '1 of v0', remove: ['gone Lost'], halted });
+        expect(words(plan({ replicas: 1 }, replica({ revision: 'v0', restored: true }), failing))).toEqual({ halted });
+      });
+
+      test('as many as served, in the revision that most of them have, as far as the surge allows', () => {
+        expect(words(plan({ replicas: 3 }, old(), old(), failing))).toEqual({ restore: '1 of v0', halted });
+        const others = [old(), old({ revision: 'v00' }), old()];
+        expect(words(plan({ replicas: 6 }, ...others, failing))).toEqual({ restore: '3 of v0', halted });
+        expect(words(plan({ replicas: 2, maxSurge: 0 }, old(), failing))).toEqual({ halted });
+        expect(words(plan({ replicas: 2 }, old(), loaded(), failing))).toEqual({ halted });
+      });
+
+      test('but none of a revision that has never loaded', () => {
+        const never = replica({ revision: 'v0', protected: true });
+        expect(words(plan({ replicas: 2 }, never, failing))).toEqual({ halted });
+        expect(words(plan({ replicas: 1 }, lost({ name: 'gone', protected: true }), failing))).toEqual({ remove: ['gone Lost'] });
+      });
+
+      test('and lets them load while the new revision tries again, until that has loaded', () => {
+        const restored = replica({ name: 'restored', revision: 'v0', restored: true });
+        expect(words(plan({ replicas: 1 }, restored, replica({ restarts: 1 })))).toEqual({});
+        expect(words(plan({ replicas: 1 }, restored, loaded()))).toEqual({ remove: ['restored Replaced'] });
+      });
     });
 
     test.each(['NodeLost', 'Evicted', 'Preempted'])('is not halted for where a replica ran: %s', (reason) => {

@@ -24,6 +24,8 @@ export type Removal = { readonly replica: Replica; readonly reason: RemovalReaso
 /** What to do now. */
 export type Plan = {
   readonly create: number;
+  /** Replicas to make in an older revision: the rollout from it is halted, and some that served are gone. */
+  readonly restore?: { readonly revision: string; readonly count: number } | undefined;
   /** Marked to drain: the gateways send nothing new, the agent refuses it, and what runs is finished. */
   readonly drain: readonly Removal[];
   /** Deleted now: never loaded, drained, out of time, ended, stalled or lost. */
@@ -42,8 +44,8 @@ export type Plan = {
  */
 export function planReplicas(wish: Wish, replicas: readonly Replica[], now: number): Plan {
   const kept = keepReplicas(replicas, wish.drainTimeoutMs, now);
-  const { create, going, broken, halted } = fleetPlan(wish, replicas);
-  return { ...leave(kept, going, broken), create, ...(halted && { halted }) };
+  const { create, restore, going, broken, halted } = fleetPlan(wish, replicas);
+  return { ...leave(kept, going, broken), create, ...(restore && { restore }), ...(halted && { halted }) };
 }
 
 /** Ends all replicas: the loaded ones drain first. */
@@ -62,7 +64,7 @@ export function keepReplicas(replicas: readonly Replica[], drainTimeoutMs: numbe
   return { create: 0, drain: [], remove, unprotect: replicas.filter((replica) => isLoaded(replica) && replica.protected) };
 }
 
-type FleetPlan = Pick<Plan, 'create' | 'halted'> & {
+type FleetPlan = Pick<Plan, 'create' | 'restore' | 'halted'> & {
   /** Those that must make way: loaded ones are drained first. */
   readonly going: readonly Removal[];
   /** Those that are of no use any more. */
@@ -91,13 +93,14 @@ function fleetPlan(wish: Wish, replicas: readonly Replica[]): FleetPlan {
     current: remaining.filter(({ revision }) => revision === wish.revision),
     outdated: remaining.filter(({ revision }) => revision !== wish.revision),
     replaced: broken.filter(({ revision }) => revision === wish.revision),
+    proven: outdated.filter((replica) => isLoaded(replica) || replica.restored || (isGone(replica) && !replica.protected)),
     holding: replicas.filter((replica) => !isGone(replica)),
   };
   const surplus = inVictimOrder(fleet.current)
     .slice(0, Math.max(0, fleet.current.length - wish.replicas))
     .map(because('ScaledIn'));
-  const { create, going, halted } = wish.strategy === 'Recreate' ? recreate(wish, fleet) : roll(wish, fleet, surplus.length);
-  return { create, going: [...surplus, ...going], broken: broken.map(asBroken), halted };
+  const { going, ...rest } = wish.strategy === 'Recreate' ? recreate(wish, fleet) : roll(wish, fleet, surplus.length);
+  return { ...rest, going: [...surplus, ...going], broken: broken.map(asBroken) };
 }
 
 type Fleet = {
@@ -106,6 +109,8 @@ type Fleet = {
   readonly outdated: readonly Replica[];
   /** Of the current revision: they make room for their successors. */
   readonly replaced: readonly Replica[];
+  /** Of older revisions, gone ones included: their revision is known to load. */
+  readonly proven: readonly Replica[];
   /** All whose pod may hold a device, also on their way out. */
   readonly holding: readonly Replica[];
 };
@@ -116,14 +121,28 @@ function recreate(wish: Wish, fleet: Fleet): Omit<FleetPlan, 'broken'> {
 }
 
 function roll(wish: Wish, fleet: Fleet, surplus: number): Omit<FleetPlan, 'broken'> {
-  const { current, outdated, replaced, holding } = fleet;
-  const halted = outdated.length > 0 && wish.replicas > 0 ? haltOf([...current, ...replaced]) : undefined;
+  const { current, outdated, replaced, proven, holding } = fleet;
+  const halted = outdated.length + proven.length > 0 && wish.replicas > 0 ? haltOf([...current, ...replaced]) : undefined;
   const going = halted ? beyondWish(wish, outdated) : retired(wish, current, outdated);
   const limit = wish.replicas + wish.maxSurge;
   const standing = current.length + outdated.length - surplus - going.length;
   const taken = wish.maxSurge === 0 ? holding.length : standing;
   const wanted = Math.min(missing(wish, fleet), halted ? replaced.length : Number.POSITIVE_INFINITY);
-  return { create: Math.max(0, Math.min(wanted, limit - taken)), going, halted };
+  const create = Math.max(0, Math.min(wanted, limit - taken));
+  return { create, restore: halted && restoration(wish, fleet, limit - taken - create), going, halted };
+}
+
+/** While a rollout is halted, those that served and are gone are made again as they were, as far as there is `room`. */
+function restoration({ replicas }: Wish, { current, outdated, proven }: Fleet, room: number): Plan['restore'] {
+  const count = Math.min(replicas - outdated.length - current.filter(isLoaded).length, room);
+  const [best] = [...Map.groupBy(proven, ({ revision }) => revision)].sort(
+    ([a, first], [b, second]) => second.length - first.length || newestOf(second) - newestOf(first) || (a < b ? -1 : 1),
+  );
+  return best && count > 0 ? { revision: best[0], count } : undefined;
+}
+
+function newestOf(replicas: readonly Replica[]): number {
+  return Math.max(...replicas.map(({ createdAt }) => createdAt));
 }
 
 /** Why the rollout stops: a replica of the new revision that cannot become ready, not one whose node went. */
@@ -147,8 +166,11 @@ function retired(wish: Wish, current: readonly Replica[], outdated: readonly Rep
   // As in a Deployment: a rollout that may neither add nor take away could not move.
   const maxUnavailable = wish.maxSurge === 0 ? Math.max(1, wish.maxUnavailable) : wish.maxUnavailable;
   const spare = loaded - Math.max(0, wish.replicas - maxUnavailable);
-  const idle = outdated.filter((replica) => !isLoaded(replica) && !isPausing(replica));
-  const pausing = spare >= 0 ? outdated.filter(isPausing) : [];
+  const unloaded = outdated.filter((replica) => !isLoaded(replica));
+  // What was restored goes on loading while the new revision tries again.
+  const hoped = (replica: Replica) => isPausing(replica) || replica.restored;
+  const idle = unloaded.filter((replica) => !hoped(replica));
+  const pausing = spare >= 0 ? unloaded.filter(hoped) : [];
   const serving = inVictimOrder(outdated.filter(isLoaded)).slice(0, Math.max(0, spare));
   return [...idle, ...pausing, ...serving].map(because(retirement(wish)));
 }

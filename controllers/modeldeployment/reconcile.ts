@@ -14,6 +14,7 @@ import { drainDueMs } from './drain.ts';
 import { DrainFinalizer } from './drain-finalizer.ts';
 import type { Duties } from './duties.ts';
 import { explained } from './explain.ts';
+import { formerly } from './former.ts';
 import { gather, type Seen, type Sight } from './gather.ts';
 import type { Plan } from './plan.ts';
 import { planFor } from './planning.ts';
@@ -108,8 +109,8 @@ class Reconciler {
   private plan(key: string, seen: Seen): Plan {
     if (seen.revision !== undefined) this.replacements.note(key, seen.revision, seen.replicas);
     const plan = planFor(seen, this.replacements.waitMs(key) > 0, this.options.clock.now());
-    if (plan.create === 0) this.refusals.forget(key);
-    return this.refusals.holds(key, situationOf(seen)) ? { ...plan, create: 0 } : plan;
+    if (!creates(plan)) this.refusals.forget(key);
+    return this.refusals.holds(key, situationOf(seen)) ? { ...plan, create: 0, restore: undefined } : plan;
   }
 
   private async apply(key: string, plan: Plan, seen: Seen, { urgent, logger, signal }: ReconcileContext): Promise<Outcome> {
@@ -118,7 +119,7 @@ class Reconciler {
     const situation = situationOf(seen);
     const { writes } = this.sight;
     const finalizer = urgent ? undefined : this.finalizer;
-    const applied = await applyPlan(plan, seen, { client, writes, finalizer, random, clock, signal });
+    const applied = await applyPlan(plan, seen, { client, writes, finalizer, former: this.former(plan, seen), random, clock, signal });
     for (const { type, reason, message } of eventsOf(applied)) {
       logger.info({ reason, revision }, message);
       events?.event(deployment, type, reason, message);
@@ -126,9 +127,15 @@ class Reconciler {
     const error = applied.failure?.error;
     if (error instanceof Failure) {
       if (this.refusals.note(key, situation, error)) logger.warn({ reason: error.reason, detail: error.message }, 'replicas are refused');
-    } else if (plan.create > 0 && !applied.failure) this.refusals.forget(key);
+    } else if (creates(plan) && !applied.failure) this.refusals.forget(key);
     const failure = error instanceof Failure ? undefined : applied.failure;
     return { refusal: this.refusals.current(key, situation), failure };
+  }
+
+  /** What the plan restores. */
+  private former({ restore }: Plan, seen: Seen): Seen | undefined {
+    const { revisions, defaults } = this.sight;
+    return restore && revisions && formerly(seen, restore.revision, { revisions, defaults });
   }
 
   private async keep(key: string, seen: Seen, { signal }: ReconcileContext): Promise<Pick<Outcome, 'dutiesDueMs' | 'neglect'>> {
@@ -160,6 +167,10 @@ class Reconciler {
       ...seen.replicas.map((replica) => drainDueMs(replica, seen.drainTimeoutMs, now)),
     ]);
   }
+}
+
+function creates({ create, restore }: Plan): boolean {
+  return create > 0 || restore !== undefined;
 }
 
 function soonest(waits: readonly (number | undefined)[]): Result {

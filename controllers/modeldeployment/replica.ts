@@ -1,5 +1,5 @@
 import { isReplicaDraining, isReplicaReady } from '../../src/api/replica.ts';
-import { labels, protectionAnnotations } from '../../src/api/resources.ts';
+import { annotations, labels, protectionAnnotations } from '../../src/api/resources.ts';
 import type { AgentStatus } from '../../src/core/agent-contract.ts';
 import type { ReplicaPhase } from '../../src/core/phases.ts';
 import { drainingSince } from './draining.ts';
@@ -35,6 +35,8 @@ export type Replica = {
   readonly lost: boolean;
   /** Carries the annotations that keep autoscalers from its node. */
   readonly protected: boolean;
+  /** Of an older revision, made in the place of one that served while the new revision fails. */
+  readonly restored: boolean;
   /** Its worker runs: not waiting to be started, and not ended. */
   readonly running: boolean;
   /** Its pod has ended for good (evicted, lost): it must be replaced. */
@@ -66,6 +68,7 @@ export function readReplica(signals: Signals): Replica {
     terminating: pod.metadata.deletionTimestamp !== undefined,
     lost: isLost(signals),
     protected: Object.keys(protectionAnnotations).some((name) => pod.metadata.annotations?.[name] !== undefined),
+    restored: pod.metadata.annotations?.[annotations.restored] === 'true',
     running: worker?.state?.running !== undefined,
     finished,
     etaSeconds: agent?.etaSeconds ?? null,

@@ -43,6 +43,8 @@ export const annotations = {
   draining: `${apiGroup}/draining`,
   /** On a draining replica: when it was marked, RFC 3339; `rollout.drainTimeout` counts from then. */
   drainingSince: `${apiGroup}/drainingSince`,
+  /** `"true"` on a replica of an older revision that was made again because the rollout to the new one is halted. */
+  restored: `${apiGroup}/restored`,
   /** On a ModelDeployment: a new value replaces all replicas, as `kubectl rollout restart` does. */
   restartedAt: `${apiGroup}/restartedAt`,
   /** On a ControllerRevision: when it became the current one again, RFC 3339. */

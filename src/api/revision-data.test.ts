@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ModelDeployment, ModelDeploymentSpec } from './model-deployment.ts';
 import { annotations } from './resources.ts';
-import { revisionChanges, revisionData, rollbackPatch } from './revision-data.ts';
+import { revisionChanges, revisionData, rollbackPatch, withRevisionData } from './revision-data.ts';
 
 function made(spec: Partial<ModelDeploymentSpec> = {}, restartedAt?: string): ModelDeployment {
   return {
@@ -25,6 +25,15 @@ test('has its fields in the order in which Go writes them', () => {
   expect(JSON.stringify(revisionData(deployment))).toBe(
     '{"spec":{"engine":{"env":[{"name":"A","value":"b"}]},"model":{"source":"hf://Qwen/Qwen3-4B"},"resources":{"requests":{"cpu":1,"memory":"1Gi"}}}}',
   );
+});
+
+test('makes the deployment that had these pods, with all else as it is now', () => {
+  const old = revisionData(made({ engine: { device: 'CPU' } }));
+  const now = made({ replicas: 3, cache: { size: '1Gi' }, rollout: { drainTimeout: '1m', maxSurge: 2 } }, 'then');
+  const former = withRevisionData(now, old);
+  expect(revisionData(former)).toEqual(old);
+  expect(former).toMatchObject({ metadata: { name: 'qwen' }, spec: { replicas: 3, rollout: { maxSurge: 2 } } });
+  expect(withRevisionData(former, revisionData(now))).toEqual(now);
 });
 
 test('goes back to what was there, field by field, and touches nothing else', () => {

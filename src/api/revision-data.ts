@@ -36,6 +36,18 @@ export function rollbackPatch(deployment: ModelDeployment, data: JsonObject): re
   return podPaths.flatMap((path) => restore(deployment, path, at(data, path)));
 }
 
+/** The deployment with the pods of `data`, and all else as it is. */
+export function withRevisionData(deployment: ModelDeployment, data: JsonObject): ModelDeployment {
+  const whole = podPaths.reduce<JsonObject>(
+    (before, path) => {
+      const value = at(data, path);
+      return value === undefined ? without(before, path) : withValue(before, path, value);
+    },
+    deployment as unknown as JsonObject,
+  );
+  return whole as unknown as ModelDeployment;
+}
+
 /** One field that differs between two revisions; undefined where it is not set. */
 export type FieldChange = { readonly field: string; readonly before: JsonValue | undefined; readonly after: JsonValue | undefined };
 
@@ -80,6 +92,12 @@ function at(value: unknown, path: Path): JsonValue | undefined {
 function withValue(object: JsonObject, [name = '', ...rest]: Path, value: JsonValue): JsonObject {
   const inner = object[name];
   return { ...object, [name]: rest.length === 0 ? value : withValue(isJsonObject(inner) ? inner : {}, rest, value) };
+}
+
+function without(object: JsonObject, [name = '', ...rest]: Path): JsonObject {
+  const { [name]: inner, ...others } = object;
+  if (rest.length === 0 || inner === undefined) return others;
+  return { ...object, [name]: isJsonObject(inner) ? without(inner, rest) : inner };
 }
 
 function sorted<T extends JsonValue>(value: T): T;

@@ -1,6 +1,6 @@
 import type { Affinity, TopologySpreadConstraint } from 'kubernetes-types/core/v1.js';
 import type { ModelDeployment, ResolvedSpec } from '../../../src/api/model-deployment.ts';
-import { labels, protectionAnnotations } from '../../../src/api/resources.ts';
+import { annotations, labels, protectionAnnotations } from '../../../src/api/resources.ts';
 import { parseDuration } from '../../../src/core/durations.ts';
 import type { Draft, Pod } from '../../../src/kube/index.ts';
 import { injectedAgent } from './injected-agent.ts';
@@ -84,17 +84,20 @@ export type PodIdentity = {
   readonly revision: string;
   /** Whether its cache is on a volume that one node has at a time. */
   readonly onOneNode: boolean;
+  /** It is made again in an older revision. */
+  readonly restored?: boolean;
 };
 
 /** The pod to create for one more replica. */
-export function buildPod(deployment: ModelDeployment, template: PodTemplate, { name, revision, onOneNode }: PodIdentity): Draft<Pod> {
+export function buildPod(deployment: ModelDeployment, template: PodTemplate, identity: PodIdentity): Draft<Pod> {
+  const { name, revision, onOneNode, restored } = identity;
   const { spec } = template;
   return {
     metadata: {
       name,
       namespace: deployment.metadata.namespace ?? '',
       labels: { ...template.labels, [labels.revision]: revision },
-      annotations: { ...template.annotations, ...protectionAnnotations },
+      annotations: { ...template.annotations, ...protectionAnnotations, ...(restored && { [annotations.restored]: 'true' }) },
       ownerReferences: [ownerReference(deployment)],
     },
     spec: onOneNode ? { ...spec, affinity: besideReplicas(deployment.metadata.name, spec.affinity) } : spec,

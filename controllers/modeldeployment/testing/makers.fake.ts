@@ -114,6 +114,7 @@ export function replica(fields: Partial<Replica> = {}): Replica {
     terminating: false,
     lost: false,
     protected: false,
+    restored: false,
     etaSeconds: null,
     running: true,
     finished: false,

@@ -1,6 +1,9 @@
 import { expect } from 'vitest';
 import { controllerRevisions } from '../../../controllers/modeldeployment/history.ts';
 import type { ModelDeploymentSpec } from '../../../src/api/model-deployment.ts';
+import { isReplicaReady } from '../../../src/api/replica.ts';
+import { annotations } from '../../../src/api/resources.ts';
+import { pods } from '../../../src/kube/index.ts';
 import { costs } from './harness/budget.ts';
 import { failsWith, holds, load, warm } from './harness/curve.ts';
 import { scenario, scenarios } from './harness/scenario.ts';
@@ -89,6 +92,32 @@ scenarios('rollouts', () => {
     expect(world.pods().map(({ metadata }) => metadata.name)).toEqual(expect.arrayContaining(old));
     expect(counts).toMatchObject({ mostThere: 3, fewestServing: 2 });
     await world.wrote(costs({ pods: 3, patched: 2, revisions: 2, status: 16, events: 8 }));
+  });
+
+  scenario('a revision that fails: a replica of the old one that goes meanwhile is made again as it was', async (world) => {
+    world.kubelet.usual = loads(warm);
+    await world.apply('qwen', model(1024));
+    await world.loaded('qwen', 2);
+    const [kept, victim] = world.pods().map(({ metadata }) => metadata.name);
+    const revision = world.get('qwen')?.status?.revision;
+    world.kubelet.usual = loads(failsWith('DeviceOutOfMemory', 'CUDA error: out of memory'));
+    await world.apply('qwen', model(131_072));
+    await world.shows('qwen', { conditions: { Progressing: 'False DeviceOutOfMemory' } });
+    world.kubelet.next.push(loads(warm));
+    await world.admin.delete(pods, { namespace: world.namespace, name: victim ?? '' });
+    await world.eventually(() => {
+      const serving = world.pods().filter((pod) => isReplicaReady(pod));
+      expect(serving.map(revisionOf)).toEqual([revision, revision]);
+      expect(serving.map(({ metadata }) => metadata.name)).toContain(kept);
+    });
+    await world.shows('qwen', {
+      conditions: { Progressing: 'False DeviceOutOfMemory', Ready: 'True Ready' },
+      columns: { Ready: '2/2' },
+    });
+    const [former] = world.pods().filter((pod) => revisionOf(pod) === revision);
+    const [restored] = world.pods().filter(({ metadata }) => metadata.annotations?.[annotations.restored]);
+    expect(restored?.spec?.containers[0]?.env).toEqual(former?.spec?.containers[0]?.env);
+    await world.wrote(costs({ pods: 4, deleted: 0, patched: 4, revisions: 2, status: 24, events: 10 }));
   });
 
   scenario('a spec that is taken back is rolled back at once', async (world) => {
