@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLogger } from './logger.ts';
 import { serveOperations } from './operations-server.ts';
@@ -31,6 +32,16 @@ test('serves the metrics, and says so when they cannot be had', async () => {
   expect(await ask('/metrics')).toEqual([200, 'up 1\n']);
   metrics = () => Promise.reject(new Error('a gauge threw'));
   expect(await ask('/metrics')).toEqual([500, 'metrics cannot be collected\n']);
+});
+
+test('serves what it is given beside, and names it', async () => {
+  const registry = { contentType: '', metrics };
+  const routes = { '/more': (_: unknown, response: ServerResponse) => response.end('more') };
+  const other = await serveOperations({ ...address, port: 0 }, { registry, waitingFor: () => [], routes, logger: silentLogger });
+  const at = (path: string) => fetch(`http://127.0.0.1:${other.port}${path}`).then((answer) => answer.text());
+  expect(await at('/more?x')).toBe('more');
+  expect(await at('/')).toContain('/more');
+  await other.close();
 });
 
 test('refuses what it does not know', async () => {

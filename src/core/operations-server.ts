@@ -1,4 +1,4 @@
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type ListenAddress, listenOn } from './listen.ts';
 import type { Logger } from './logger.ts';
 
@@ -8,6 +8,8 @@ export type Operations = {
   readonly registry: { readonly contentType: string; metrics(): Promise<string> };
   /** Why the process cannot be relied on now, one short text each; empty when it can. */
   readonly waitingFor: () => readonly string[];
+  /** What else there is, by path. Asked for GET and HEAD alone. */
+  readonly routes?: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>> | undefined;
   readonly logger: Logger;
 };
 
@@ -18,16 +20,17 @@ export type Operations = {
  */
 export async function serveOperations(
   address: ListenAddress,
-  { registry, waitingFor, logger }: Operations,
+  { registry, waitingFor, routes: more, logger }: Operations,
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
-  const routes: Readonly<Record<string, (response: ServerResponse) => void>> = {
-    '/healthz': (response) => sendText(response, 200, 'ok'),
-    '/readyz': (response) => {
+  const routes: NonNullable<Operations['routes']> = {
+    ...more,
+    '/healthz': (_, response) => sendText(response, 200, 'ok'),
+    '/readyz': (_, response) => {
       const missing = waitingFor();
       if (missing.length === 0) sendText(response, 200, 'ok');
       else sendText(response, 503, missing.map((what) => `waits for ${what}`).join('\n'));
     },
-    '/metrics': (response) => {
+    '/metrics': (_, response) => {
       registry.metrics().then(
         (text) => sendText(response, 200, text, registry.contentType),
         (error: unknown) => {
@@ -40,7 +43,7 @@ export async function serveOperations(
   const server = createServer((request, response) => {
     const answer = routes[request.url?.split('?')[0] ?? ''];
     if (!answer) sendText(response, 404, `there is only ${Object.keys(routes).join(' ')}`);
-    else if (request.method === 'GET' || request.method === 'HEAD') answer(response);
+    else if (request.method === 'GET' || request.method === 'HEAD') answer(request, response);
     else sendText(response.setHeader('allow', 'GET, HEAD'), 405, 'GET or HEAD only');
   });
   const port = await listenOn(server, address, logger);

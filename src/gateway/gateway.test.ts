@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import OpenAI from 'openai';
 import { expect, test } from 'vitest';
 import { startTestGateway } from '../../test/fakes/gateway.ts';
@@ -212,4 +215,35 @@ test('a replica that comes back under the same address serves again', async () =
   const again = await startMockWorker({}, port);
   expect((await gateway.post(chat())).status).toBe(200);
   await again.close();
+});
+
+test('tells how many requests it holds to whoever has the token, and nothing without one', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'gateway-stats-'));
+  const statsTokenFile = join(folder, 'token');
+  await writeFile(statsTokenFile, 'stats-token-0123456789\n');
+  try {
+    await using gateway = await startTestGateway({ statsTokenFile });
+    gateway.setReady(0, false);
+    const leave = new AbortController();
+    const answer = gateway.post(chat(), { signal: leave.signal }).catch(() => undefined);
+    await eventually(() => expect(gateway.fleet.find('m')?.line.length).toBe(1));
+
+    const stats = new URL('/stats', gateway.metricsUrl);
+    expect((await fetch(stats)).status).toBe(401);
+    const stream = await fetch(stats, { headers: { authorization: 'Bearer stats-token-0123456789' } });
+    let told = '';
+    const reading = (async () => {
+      for await (const chunk of stream.body ?? []) told += Buffer.from(chunk).toString();
+    })().catch(() => {}); // it ends with the gateway
+    await eventually(() => expect(told).toContain('"full":true,"models":{"ns/m":{"held":1,"queued":0,"running":0}}'));
+    leave.abort();
+    await answer;
+    await eventually(() => expect(told).toContain('"full":false,"models":{"ns/m":{"held":0,"queued":0,"running":0}}'));
+    await gateway.close();
+    await reading;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  await using silent = await startTestGateway();
+  expect((await fetch(new URL('/stats', silent.metricsUrl))).status).toBe(404);
 });

@@ -1,13 +1,17 @@
+import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
+import { statsPath } from '../api/gateway-stats.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { urlOf } from '../core/listen.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { serveOperations } from '../core/operations-server.ts';
+import { TokenFile } from '../core/token-file.ts';
 import { Certificate, type CertificateFiles } from './certificate.ts';
 import { GatewayMetrics } from './metrics.ts';
 import type { Models } from './models.ts';
 import type { Keys } from './ports.ts';
 import { type CloseOptions, DataPlane } from './server.ts';
+import { StatsStream } from './stats-stream.ts';
 
 /** How the gateway listens; everything has a default but the port. */
 export type ServeOptions = {
@@ -19,6 +23,8 @@ export type ServeOptions = {
   readonly metricsPort?: number | undefined;
   /** Speak TLS on `port` with these, and with what they become while the gateway runs. */
   readonly tls?: CertificateFiles | undefined;
+  /** Serve `/stats` on the metrics port to whoever has a token of this file; there is none unless told. */
+  readonly statsTokenFile?: string | undefined;
   /** Where the metrics go too, when the process has more of them. */
   readonly registry?: Registry | undefined;
   /** Largest request body in bytes: 16 MiB unless told otherwise. */
@@ -43,6 +49,8 @@ export type Gateway = {
 export async function serve(models: Models, keys: Keys, waitingFor: () => readonly string[], options: ServeOptions): Promise<Gateway> {
   const { host = '127.0.0.1', clock = systemClock, logger = silentLogger, registry = new Registry() } = options;
   const certificate = options.tls && (await Certificate.load(options.tls, clock, logger));
+  const tokens = options.statsTokenFile === undefined ? undefined : await TokenFile.open(options.statsTokenFile);
+  const stats = tokens && new StatsStream({ models, tokens, gateway: hostname(), clock, logger });
   const ending = new AbortController();
   const plane = new DataPlane(
     {
@@ -60,7 +68,12 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
   );
   const operations = await serveOperations(
     { host, port: options.metricsPort ?? 0, flag: '--metrics-port' },
-    { registry, logger, waitingFor: () => (ending.signal.aborted ? ['the end: it stops'] : waitingFor()) },
+    {
+      registry,
+      logger,
+      waitingFor: () => (ending.signal.aborted ? ['the end: it stops'] : waitingFor()),
+      routes: stats && { [statsPath]: stats.answer },
+    },
   );
   try {
     const port = await plane.listen({ host, port: options.port, flag: '--port' });
@@ -72,6 +85,7 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
         ending.abort();
         await plane.close(closeOptions);
         await renewing;
+        stats?.close();
         await operations.close();
       },
     };

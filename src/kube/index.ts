@@ -11,6 +11,7 @@ export {
   type ServerAddress,
 } from './client/kube-client.ts';
 export { type ClusterAccess, type LoadOptions, loadKubeConfig } from './client/kube-config.ts';
+export { NdjsonDecoder } from './client/ndjson.ts';
 export type { ApplyOptions, CallOptions, DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions } from './client/options.ts';
 export { isAtLeastVersion } from './client/resource-version.ts';
 export {

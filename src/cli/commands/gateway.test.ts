@@ -198,6 +198,7 @@ test.each([
   [['--port', '70000'], 'Give a whole number from 0 to 65535.'],
   [['--tls-cert-file', 'tls.crt'], 'TLS needs a certificate and its key: give --tls-key-file too, or neither.'],
   [['--tls-cert-file', '/none', '--tls-key-file', '/none'], 'Cannot read /none, which TLS needs'],
+  [['--stats-token-file', '/none'], 'Cannot read the tokens in /none'],
   [['--drain-timeout', 'soon'], '"soon" is not a duration such as 30s'],
 ])('refuses %j and says what it expects', async (flags, sentence) => {
   const { child, output } = start(...flags);

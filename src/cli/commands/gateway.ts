@@ -18,6 +18,7 @@ type Options = {
   drainTimeout: number;
   tlsCertFile?: string;
   tlsKeyFile?: string;
+  statsTokenFile?: string;
 };
 
 /** For how long callers and what stands before the gateway may still come after SIGTERM, before they are told to go elsewhere. */
@@ -37,6 +38,10 @@ export function gatewayCommand(): Command {
     .option('--drain-timeout <duration>', 'how long running answers may go on at the end', duration, 300_000)
     .option('--tls-cert-file <file>', 'speak TLS on --port with this PEM certificate and its chain; read again when it changes')
     .option('--tls-key-file <file>', 'private key of that certificate')
+    .option(
+      '--stats-token-file <file>',
+      'serve /stats on --metrics-port to whoever has a token of this file, one a line; read again at each use',
+    )
     .action(run);
 }
 

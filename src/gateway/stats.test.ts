@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { ModelLine } from './line.ts';
+import type { Model } from './models.ts';
+import type { ModelSpec } from './ports.ts';
+import { Replica } from './replica.ts';
+import { changesOf, countRequests } from './stats.ts';
+
+const limits = {
+  maxConcurrencyPerReplica: 2,
+  maxQueue: 50,
+  queueTimeoutMs: 1_000,
+  firstTokenTimeoutMs: 1_000,
+  idleStreamTimeoutMs: 1_000,
+  requestTimeoutMs: 1_000,
+};
+const upstream = { dispatch: () => true, close: async () => {} };
+
+/** A deployment with so many replicas of two slots each, and so many requests. */
+function model(key: string, replicas: number, requests: number) {
+  const line = new ModelLine(limits, () => 0.999, Date.now);
+  for (let index = 0; index < replicas; index += 1) {
+    const replica = new Replica({ id: `${index}`, name: `m-${index}`, origin: `http://${index}` }, upstream);
+    replica.ready = true;
+    line.replicas.add(replica);
+  }
+  const places = Array.from({ length: requests }, () => line.join(60_000));
+  const spec: ModelSpec = { key, names: [], createdAt: 0, limits, availability: 'serving' };
+  const found: Model = { spec, line };
+  return { found, line, places };
+}
+
+test('who waits is held while no replica is ready, and queued while one is; a model without requests is left out', () => {
+  const counts = countRequests([model('a/cold', 0, 3), model('a/busy', 2, 7), model('a/idle', 1, 0)].map(({ found }) => found));
+  expect([...counts]).toEqual([
+    ['a/cold', { held: 3, queued: 0, running: 0 }],
+    ['a/busy', { held: 0, queued: 3, running: 4 }],
+  ]);
+});
+
+test('what runs on a replica that is no longer ready still runs, and who waits behind it is held', () => {
+  const { found, line } = model('a/b', 1, 3);
+  for (const replica of line.replicas) replica.ready = false;
+  expect(countRequests([found]).get('a/b')).toEqual({ held: 1, queued: 0, running: 2 });
+});
+
+test('a caller who leaves is no longer counted', () => {
+  const { found, places } = model('a/b', 0, 2);
+  places[0]?.leave('unavailable');
+  expect(countRequests([found]).get('a/b')).toMatchObject({ held: 1 });
+});
+
+test('only changes are told, and what ended as zeros, once', () => {
+  const [one, two] = [
+    { held: 1, queued: 0, running: 0 },
+    { held: 0, queued: 0, running: 2 },
+  ];
+  const before = new Map(Object.entries({ 'a/same': one, 'a/more': one, 'a/gone': two }));
+  const after = new Map(Object.entries({ 'a/same': { ...one }, 'a/more': two, 'a/new': one }));
+  const changes = changesOf(before, after);
+  expect(Object.fromEntries(changes)).toEqual({ 'a/more': two, 'a/new': one, 'a/gone': { held: 0, queued: 0, running: 0 } });
+  expect(changesOf(after, after).size).toBe(0);
+});
