@@ -6,6 +6,7 @@ import { silentLogger } from '../../src/core/logger.ts';
 import { InformerCache, KubeClient, type KubeObject, type Pod } from '../../src/kube/index.ts';
 import { FakeApiServer } from '../../src/kube/testing/api-server.fake.ts';
 import { eventually } from '../../src/kube/testing/eventually.fake.ts';
+import { demandFor } from '../demand/demand.ts';
 import { type ModelDeploymentControllerOptions, modelDeploymentController } from './controller.ts';
 import { agent, container, deployment } from './testing/makers.fake.ts';
 
@@ -16,18 +17,29 @@ let stop: AbortController;
 let running: Promise<unknown>;
 /** What the agent of each pod tells, by the pod's address. */
 let agents: Map<string, AgentStatus>;
+/** Requests that wait at a gateway for any model. */
+let queued: number;
+let onNews: (model: string) => void;
 
 beforeEach(async () => {
   server = await FakeApiServer.start();
   client = KubeClient.fromServer({ url: server.url });
   stop = new AbortController();
   agents = new Map();
+  queued = 0;
   const cache = new InformerCache(client);
   options = {
     client,
     cache,
     workerImage: 'modelfleet-worker',
     gatewayUrl: 'http://127.0.0.1:8080',
+    demand: {
+      of: (model) => demandFor(model, [{ ...heard(), models: new Map([[model, { held: 0, queued, running: 1 }]]) }], Date.now()),
+      subscribe: (listener) => {
+        onNews = listener;
+        return () => {};
+      },
+    },
     clock: systemClock,
     logger: silentLogger,
     fetchStatus: async ({ host }) => agents.get(host) ?? Promise.reject(new Error('connection refused')),
@@ -42,6 +54,8 @@ afterEach(async () => {
   await client.close();
   await server.close();
 });
+
+const heard = () => ({ ready: true, since: 0, heardAt: Date.now() });
 
 function put(spec: Partial<ModelDeploymentSpec>): void {
   const { metadata, ...rest } = deployment(spec);
@@ -92,6 +106,14 @@ test('takes a deployment from nothing to ready, telling how it loads', async () 
   agents.set('10.0.0.1', agent({ phase: 'Ready', percent: 100, etaSeconds: 0 }));
   run(pod, '10.0.0.1', { ready: true });
   await eventually(() => expect(status()).toMatchObject({ phase: 'Ready', readyReplicas: 1, endpoint: 'http://127.0.0.1:8080/v1' }));
+});
+
+test('shows in the column QUEUE what waits at gateways, when it hears of it', async () => {
+  put({ replicas: 0 });
+  await eventually(() => expect(status()?.columns?.queue).toBe(0));
+  queued = 7;
+  onNews('models/qwen');
+  await eventually(() => expect(status()?.columns?.queue).toBe(7));
 });
 
 test('follows a change of replicas both ways', async () => {

@@ -21,6 +21,8 @@ import {
   urgently,
   watches,
 } from '../../src/kube/index.ts';
+import { demandSource } from '../demand/demand-source.ts';
+import type { DemandWatch } from '../demand/demand-watch.ts';
 import { fetchStatus, requestDrain } from './agent-client.ts';
 import type { WorkerDefaults } from './builders/worker-image.ts';
 import { Duties, watchDuties } from './duties.ts';
@@ -46,6 +48,8 @@ export type ModelDeploymentControllerOptions = Omit<ReconcilerOptions, 'duties'>
     readonly fetchStatus?: FetchStatus | undefined;
     /** How to tell agents to drain; over HTTP unless told how to ask them. */
     readonly requestDrain?: RequestDrain | undefined;
+    /** Knows what waits at gateways; who made it runs it. */
+    readonly demand?: Pick<DemandWatch, 'of' | 'subscribe'> | undefined;
     readonly logger: Logger;
     readonly metrics?: ControllerMetrics | undefined;
     /** Deployments in work at a time; 8 unless told: an API server that is asked more at once answers no more, only later (docs/adr/0007). */
@@ -61,7 +65,7 @@ const byNamespace = 'namespace';
  * Everything that it remembers is its own: the one of the next term of leadership begins with what the cluster says.
  */
 export function modelDeploymentController(options: ModelDeploymentControllerOptions): Controller {
-  const { cache, clock, logger, metrics } = options;
+  const { cache, clock, demand, logger, metrics } = options;
   const scope = options.namespace === undefined ? {} : { namespace: options.namespace };
   const indexers = { [byNamespace]: namespaceOf, [byPublicName]: publicNames, [byLearnedModel]: learnedModels };
   const deployments = cache.informer(modelDeployments, { ...scope, indexers });
@@ -89,6 +93,7 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
     writes,
     probe: (uid) => prober.latest(uid),
     podEvent: (uid) => troubles.latest(uid),
+    waitingAtGateways: demand && ((key) => demand.of(key).waiting),
     defaults: options,
   };
   return new Controller({
@@ -105,6 +110,7 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
       troubles.source(),
       ...owed.sources,
       probeSource(replicas, prober),
+      ...(demand ? [demandSource(demand, clock)] : []),
     ],
     concurrency: options.concurrency ?? 8,
     ordinaryConcurrency: options.ordinaryConcurrency ?? 3,

@@ -30,6 +30,8 @@ export type Sight = {
   readonly writes: PendingWrites;
   readonly probe: (uid: string) => Probe | undefined;
   readonly podEvent: (uid: string) => PodEvent | undefined;
+  /** How many requests of the deployment with this key wait at gateways; nobody knows when it is left out. */
+  readonly waitingAtGateways?: ((key: string) => number) | undefined;
   readonly defaults: WorkerDefaults;
 };
 
@@ -45,6 +47,8 @@ export type Seen = {
   readonly revision: string | undefined;
   readonly replicas: readonly Replica[];
   readonly nodeClasses: ReadonlyMap<string, string>;
+  /** Requests that wait at gateways, as far as they are heard. */
+  readonly waitingAtGateways: number;
   /** How long a replica may finish its requests before it ends. */
   readonly drainTimeoutMs: number;
   /** How long a replica may get no further before it is called stalled. */
@@ -96,6 +100,7 @@ export function gather(key: string, sight: Sight, now: number): Seen | undefined
     revision,
     replicas,
     nodeClasses: nodeClassesOf(replicas, sight.nodes),
+    waitingAtGateways: sight.waitingAtGateways?.(key) ?? 0,
     drainTimeoutMs: spec ? parseDuration(spec.rollout.drainTimeout) : defaultDrainTimeoutMs,
     noProgressTimeoutMs,
   };

@@ -1,5 +1,6 @@
 import type { LoadingStatus, ModelDeploymentStatus } from '../../src/api/model-deployment.ts';
 import { formatDuration } from '../../src/core/durations.ts';
+import type { Observation } from './status-observation.ts';
 import type { Tally } from './tally.ts';
 
 type Columns = NonNullable<ModelDeploymentStatus['columns']>;
@@ -9,14 +10,14 @@ export function columnsOf(
   count: Tally,
   loading: LoadingStatus | undefined,
   phase: ModelDeploymentStatus['phase'],
-  nodeClasses: ReadonlyMap<string, string>,
+  { nodeClasses, waitingAtGateways }: Pick<Observation, 'nodeClasses' | 'waitingAtGateways'>,
 ): Columns {
   const nodeClass = nodeClassOf(count, nodeClasses);
   return {
     ready: `${count.ready}/${count.desired}`,
     load: loading ? loadCell(loading, phase) : count.desired > 0 && count.ready > 0 ? '100%' : '-',
     eta: etaCell(loading),
-    queue: [...count.standing, ...count.leaving].reduce((sum, replica) => sum + replica.waiting, 0),
+    queue: [...count.standing, ...count.leaving].reduce((sum, replica) => sum + replica.waiting, waitingAtGateways),
     ...(nodeClass !== undefined && { nodeClass }),
   };
 }

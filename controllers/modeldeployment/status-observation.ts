@@ -15,6 +15,8 @@ export type Observation = {
   readonly previous: ModelDeploymentStatus | undefined;
   /** Kind of each node, by name, where it is known. */
   readonly nodeClasses: ReadonlyMap<string, string>;
+  /** Requests that wait at gateways. */
+  readonly waitingAtGateways: number;
   /** Address of the gateway, without `/v1`. */
   readonly gatewayUrl: string | undefined;
   /** The public names that an older deployment has. */

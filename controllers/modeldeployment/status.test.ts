@@ -4,6 +4,12 @@ import type { Replica } from './replica.ts';
 import { agent, deployment, failed, loaded, replica } from './testing/makers.fake.ts';
 import { status } from './testing/status.fake.ts';
 
+test('counts as waiting what waits at gateways and at replicas', () => {
+  const busy = loaded({ waiting: 2 });
+  expect(status([busy, loaded()], {}, { waitingAtGateways: 5 }).columns?.queue).toBe(7);
+  expect(status([], { replicas: 0 }, { waitingAtGateways: 1 }).columns?.queue).toBe(1);
+});
+
 test('says where and under which names the model is served', () => {
   expect(status([], { serving: { names: ['gpt-4o-mini'] } })).toMatchObject({
     endpoint: 'http://gateway:8080/v1',

@@ -40,7 +40,7 @@ export function statusOf(observed: Observation): ModelDeploymentStatus {
     ...(loadTimes.length > 0 && { loadTimes }),
     ...(failures.length > 0 && { failures: [...failures] }),
     conditions: conditionsOf(observed, count),
-    columns: columnsOf(count, loading, phase, observed.nodeClasses),
+    columns: columnsOf(count, loading, phase, observed),
   };
 }
 

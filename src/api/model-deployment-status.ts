@@ -103,7 +103,7 @@ const columns = z.object({
   ready: z.string().max(32).describe('Ready and wanted replicas, `1/2`.'),
   load: z.string().max(32).describe('How far loading is and in which phase, `73% LoadingWeights`; `-` when nothing loads.'),
   eta: z.string().max(32).describe('Time until Ready, `41s`; `-` when nothing loads, `?` when unknown.'),
-  queue: count.describe('Requests that wait at replicas.'),
+  queue: count.describe('Requests that wait at gateways and replicas.'),
   nodeClass: short.describe('Kind of node that the replicas run on.').exactOptional(),
 });
 

@@ -51,6 +51,7 @@ export class Reports {
       revision: 'v1',
       replicas,
       nodeClasses: this.nodeClasses,
+      waitingAtGateways: 0,
       drainTimeoutMs: 300_000,
       noProgressTimeoutMs: 300_000,
     };

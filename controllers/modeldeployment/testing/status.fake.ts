@@ -21,6 +21,7 @@ export function status(
     replicas,
     previous: undefined,
     nodeClasses: new Map(),
+    waitingAtGateways: 0,
     gatewayUrl: 'http://gateway:8080/',
     now: t0,
     ...fields,

@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { DemandWatch } from '../../../controllers/demand/demand-watch.ts';
 import { pullPolicies, type WorkerDefaults } from '../../../controllers/modeldeployment/builders/worker-image.ts';
 import { modelDeploymentController } from '../../../controllers/modeldeployment/controller.ts';
 import { systemClock } from '../../core/clock.ts';
-import { createLogger } from '../../core/logger.ts';
+import { createLogger, type Logger } from '../../core/logger.ts';
+import { TokenFile } from '../../core/token-file.ts';
 import {
   EventRecorder,
   InformerCache,
@@ -14,6 +16,7 @@ import {
   leaseStore,
   loadKubeConfig,
   Manager,
+  pods,
 } from '../../kube/index.ts';
 import { operationsServer } from '../operations-server.ts';
 import { collect, portNumber } from '../options.ts';
@@ -31,6 +34,9 @@ type Options = Omit<WorkerDefaults, 'workerImagePullSecrets'> & {
   /** Undefined when neither flag is given: then the place decides. */
   readonly leaderElect?: boolean;
   readonly leaderElectionNamespace?: string;
+  readonly gatewaySelector: string;
+  readonly gatewayNamespace?: string;
+  readonly statsTokenFile?: string;
 };
 
 const leaseName = 'modelfleet-controller';
@@ -58,6 +64,12 @@ export function controllerCommand(): Command {
     .option('--leader-elect', 'reconcile only while holding the lease; the default in a pod')
     .option('--no-leader-elect', 'reconcile without a lease; the default elsewhere')
     .option('--leader-election-namespace <name>', `namespace of the lease ${leaseName}; the pod’s own unless given`)
+    .option(
+      '--stats-token-file <file>',
+      'ask the gateways how many requests wait, with the first token of this file; they were started with the same one',
+    )
+    .option('--gateway-selector <labels>', 'labels of the gateways’ pods', 'app.kubernetes.io/component=gateway')
+    .option('--gateway-namespace <name>', 'namespace of the gateways’ pods; all unless given')
     .action(run);
 }
 
@@ -89,9 +101,11 @@ async function run(options: Options): Promise<void> {
     const manager = new Manager({ logger, leaderElection });
     manager.addServer(operationsServer({ host: options.host, port: options.port, registry, logger, waitingFor: () => manager.waitingFor }));
     manager.addCache(cache);
+    const demand = await demandWatch(options, cache, logger);
+    if (demand) manager.addRunnable(demand);
     const workerImagePullSecrets = options.workerImagePullSecret;
     manager.addController(() =>
-      modelDeploymentController({ ...options, workerImagePullSecrets, client, cache, events, metrics, clock: systemClock, logger }),
+      modelDeploymentController({ ...options, workerImagePullSecrets, client, cache, demand, events, metrics, clock: systemClock, logger }),
     );
     await manager.run(stop);
     await events.flush(AbortSignal.timeout(lastEventsMs)).catch((error: unknown) => logger.warn({ err: error }, 'events were not written'));
@@ -104,6 +118,15 @@ async function run(options: Options): Promise<void> {
     events.close();
     await Promise.all([client.close(), eventClient.close(), electionClient?.close()]);
   }
+}
+
+/** Follows the gateways; undefined when it is not told how they know it. */
+async function demandWatch(options: Options, cache: InformerCache, logger: Logger): Promise<DemandWatch | undefined> {
+  if (options.statsTokenFile === undefined) return undefined;
+  const tokens = await TokenFile.open(options.statsTokenFile);
+  const namespace = options.gatewayNamespace;
+  const scope = namespace === undefined ? {} : { namespace };
+  return new DemandWatch({ gateways: cache.informer(pods, { ...scope, labelSelector: options.gatewaySelector }), tokens, logger });
 }
 
 /** Where the lease is; undefined when there is no election. */

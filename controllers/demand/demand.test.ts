@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import type { RequestCounts } from '../../src/api/gateway-stats.ts';
+import { afterLine, demandFor, newsOf, type Part, standingOf, sumDemand } from './demand.ts';
+
+const now = 1_000_000;
+const idle: RequestCounts = { held: 0, queued: 0, running: 0 };
+const counts = (fields: Partial<RequestCounts>): RequestCounts => ({ ...idle, ...fields });
+
+/** A ready gateway that was heard half a second ago, unless told otherwise. */
+function part(models: Readonly<Record<string, RequestCounts>>, fields: Partial<Part> = {}): Part {
+  return { ready: true, since: now - 60_000, heardAt: now - 500, models: new Map(Object.entries(models)), ...fields };
+}
+
+describe('the demand for a model', () => {
+  test('is what all gateways have of it', () => {
+    const parts = [part({ 'a/b': counts({ held: 2, running: 1 }), 'a/c': counts({ running: 9 }) }), part({ 'a/b': counts({ queued: 3 }) })];
+    expect(sumDemand(parts, now).get('a/b')).toEqual({
+      held: 2,
+      queued: 3,
+      running: 1,
+      waiting: 5,
+      inSystem: 6,
+      gateways: 2,
+      oldestMs: 500,
+      stale: false,
+    });
+    expect([...sumDemand(parts, now).keys()]).toEqual(['a/b', 'a/c']);
+  });
+
+  test('is none, and known to be, when no gateway names it', () => {
+    expect(demandFor('a/b', [part({})], now)).toMatchObject({ inSystem: 0, gateways: 1, stale: false });
+  });
+
+  test('is from no gateway when there is none, which says nothing', () => {
+    expect(demandFor('a/b', [], now)).toMatchObject({ inSystem: 0, gateways: 0, oldestMs: 0 });
+  });
+
+  test('is as old as its oldest part', () => {
+    const parts = [part({}), part({}, { heardAt: now - 2_000 })];
+    expect(demandFor('a/b', parts, now).oldestMs).toBe(2_000);
+  });
+});
+
+describe('a gateway that is not heard', () => {
+  const lost = part({ 'a/b': counts({ held: 5 }) }, { heardAt: now - 1 });
+  const other = part({ 'a/b': counts({ held: 1 }) }, { heardAt: now + 10_000 });
+
+  test('counts for three seconds', () => {
+    expect(demandFor('a/b', [lost, other], now + 2_999)).toMatchObject({ held: 6, gateways: 2, stale: false });
+  });
+
+  test('then counts no more, and marks every model: nobody knows what callers it has', () => {
+    const later = demandFor('a/b', [lost, other], now + 3_000);
+    expect(later).toMatchObject({ held: 1, gateways: 1, stale: true, oldestMs: 3_001 });
+    expect(demandFor('x/y', [lost, other], now + 3_000)).toMatchObject({ inSystem: 0, stale: true });
+    expect(sumDemand([lost], now + 3_000).size).toBe(0);
+  });
+
+  test('marks nothing once its pod is not ready: what it had is gone', () => {
+    const gone = { ...lost, ready: false };
+    expect(demandFor('a/b', [gone, other], now + 3_000)).toMatchObject({ held: 1, gateways: 1, stale: false, oldestMs: 0 });
+  });
+
+  test('that goes in peace still counts while it is heard', () => {
+    expect(demandFor('a/b', [{ ...lost, ready: false }], now)).toMatchObject({ held: 5, stale: false });
+  });
+
+  test('from the first on is missing if callers may be at it, and else about to start', () => {
+    const never = part({}, { heardAt: undefined, since: now - 100 });
+    expect(standingOf(never, now)).toBe('missing');
+    expect(demandFor('a/b', [never], now)).toMatchObject({ gateways: 0, stale: true, oldestMs: 100 });
+    expect(demandFor('a/b', [{ ...never, ready: false }], now)).toMatchObject({ gateways: 0, stale: false });
+  });
+});
+
+describe('a line', () => {
+  const before = new Map(Object.entries({ 'a/b': counts({ held: 1 }), 'a/c': counts({ running: 2 }) }));
+
+  test('of changes changes what it names, and zeros end it', () => {
+    const after = afterLine(before, { full: false, models: { 'a/b': idle, 'a/d': counts({ queued: 1 }) } });
+    expect(Object.fromEntries(after)).toEqual({ 'a/c': counts({ running: 2 }), 'a/d': counts({ queued: 1 }) });
+  });
+
+  test('that is full replaces everything', () => {
+    expect([...afterLine(before, { full: true, models: { 'a/d': counts({ queued: 1 }) } }).keys()]).toEqual(['a/d']);
+  });
+
+  test('is news of the models of which more or fewer wait', () => {
+    const after = afterLine(before, { full: false, models: { 'a/b': counts({ queued: 1, running: 3 }), 'a/c': counts({ held: 1 }) } });
+    expect(newsOf(before, after)).toEqual(['a/c']);
+    expect(newsOf(before, new Map())).toEqual(['a/b']);
+  });
+});
