@@ -43,10 +43,13 @@ export function renderText(name: VariantName, version: HelmVersion = 4): Promise
   return text;
 }
 
+/** The token that each rendering makes anew, as there is no cluster to look into. */
+const madeAnew = /^( {2}token: )"[A-Za-z0-9+/]{64}"$/m;
+
 async function template(name: VariantName, version: HelmVersion): Promise<string> {
   const { stdout, stderr, code } = await helm(undefined, ['template', ...variantArguments(name), '--kube-version', '1.35.0'], { version });
   if (code !== 0) throw new Error(`helm ${version} template of ${name}: ${stderr}`);
-  return stdout;
+  return stdout.replace(madeAnew, "$1'bWFkZSBhbmV3'");
 }
 
 /** The objects of a variant. */

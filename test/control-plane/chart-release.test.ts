@@ -76,7 +76,13 @@ describe.skipIf(!possible)('a release of the chart', () => {
       await release('upgrade', name, chart, ...scaled);
       await run(['scale', 'deployment/modelfleet-gateway', '-n', namespace, '--replicas=5']);
 
+      const token = () => run(['get', 'secret', 'modelfleet-stats-token', '-n', namespace, '-o', 'jsonpath={.data.token}']);
+      const made = await token();
+      expect(Buffer.from(made, 'base64').toString()).toMatch(/^[A-Za-z0-9]{48}$/);
+
       await release('upgrade', name, next, ...scaled, '--set', 'logLevel=debug');
+
+      expect(await token()).toBe(made);
 
       expect(await run(['get', 'crd', deploymentsCrd, '-o', 'jsonpath={.spec.names.shortNames}'])).toBe('["mdep","mdepl"]');
       expect(await replicas()).toBe('5');

@@ -61,6 +61,11 @@ annotations:
 {{- end -}}
 {{- end -}}
 
+{{- /* Name of the Secret by which the gateways know the controller. */ -}}
+{{- define "modelfleet.statsTokenSecret" -}}
+{{- .Values.gateway.stats.tokenSecretName | default (printf "%s-stats-token" (include "modelfleet.fullname" .)) -}}
+{{- end -}}
+
 {{- /* A full image name. Give root, image and optionally suffix, which tells the variants of one version apart. */ -}}
 {{- define "modelfleet.image" -}}
 {{- $registry := .image.registry | default .root.Values.image.registry -}}

@@ -68,6 +68,18 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
+{{- /* The volume with that Secret, and its mount. A file that is mounted whole follows its Secret. */ -}}
+{{- define "modelfleet.statsTokenVolume" -}}
+- name: stats-token
+  secret:
+    secretName: {{ include "modelfleet.statsTokenSecret" . | quote }}
+    items: [{ key: token, path: token }]
+    defaultMode: 288 # 0440
+{{- end -}}
+{{- define "modelfleet.statsTokenMount" -}}
+- { name: stats-token, mountPath: /etc/modelfleet/stats, readOnly: true }
+{{- end -}}
+
 {{- /* The container's fields from image to probes, but for args and ports. The port named "metrics" answers the probes too. */ -}}
 {{- define "modelfleet.container" -}}
 {{- $root := .root -}}

@@ -1,10 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type RunningCommand, startModelfleet, writeTestKubeconfig } from '../../../test/fakes/command.ts';
+import { hashApiKey } from '../../core/api-keys.ts';
 import { FakeApiServer } from '../../kube/testing/api-server.fake.ts';
 import { eventually } from '../../kube/testing/eventually.fake.ts';
 
@@ -85,11 +86,63 @@ test('an API server that goes for longer than the lease costs the lead, not the 
   expect(await ended).toEqual([0, null]);
 });
 
+test('hears of requests that a gateway holds, and counts them in the status', { timeout: 90_000 }, async () => {
+  const tokenFile = join(directory, 'token');
+  await writeFile(tokenFile, 'stats-token-0123456789');
+  const apiVersion = 'modelfleet.dev/v1alpha1';
+  const metadata = { name: 'm', namespace: 'ns', generation: 1 };
+  const deployment = { apiVersion, kind: 'ModelDeployment', metadata, spec: { model: { source: 'hf://a/b' }, replicas: 0 } };
+  const keys = [{ name: 'k', hash: hashApiKey('mf-k') }];
+  const tenant = { apiVersion, kind: 'Tenant', metadata: { name: 'acme' }, spec: { keys } };
+  api.put('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
+  api.put('modeldeployments', deployment);
+  api.put('tenants', tenant);
+  const flags = ['--kubeconfig', kubeconfig, '--host', '127.0.0.1', '--port', '0', '--metrics-port', '0'];
+  const gateway = startModelfleet('gateway', ...flags, '--stats-token-file', tokenFile);
+  children.push(gateway.child);
+  const said = (field: string) => new RegExp(`"${field}":"([^"]+)"`).exec(gateway.output())?.[1];
+  await eventually(() => said('metrics') !== undefined, 30_000);
+  const ports = [{ name: 'metrics', containerPort: Number(new URL(said('metrics') ?? '').port) }];
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'gateway-1', namespace: 'system', labels: { 'app.kubernetes.io/component': 'gateway' } },
+    spec: { containers: [{ name: 'gateway', ports }] },
+    status: { podIP: '127.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] },
+  };
+  api.put('pods', pod);
+  const controller = start('--stats-token-file', tokenFile, '--gateway-namespace', 'system');
+  await eventually(() => controller.output().includes('the gateway is heard'), 30_000);
+
+  const leave = new AbortController();
+  const ask = () =>
+    fetch(`${said('url')}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer mf-k' },
+      body: '{"model":"m"}',
+      signal: leave.signal,
+    });
+  await eventually(async () => expect((await fetch(`${said('url')}/readyz`)).status).toBe(200));
+  const answers = [ask(), ask(), ask()].map((answer) => answer.catch(() => undefined));
+  const queue = () => expect((api.list('modeldeployments')[0] as unknown as { status: unknown }).status);
+  await eventually(() => queue().toMatchObject({ phase: 'ScaledToZero', columns: { queue: 3 } }), 20_000);
+  leave.abort();
+  await Promise.all(answers);
+  await eventually(() => queue().toMatchObject({ columns: { queue: 0 } }), 20_000);
+  expect(controller.output() + gateway.output()).not.toContain('stats-token-0123456789');
+});
+
 test('a taken port ends it with a clear sentence', async () => {
   const { port } = new URL(api.url);
   const { child, output } = start('--port', port);
   expect((await once(child, 'exit'))[0]).not.toBe(0);
   expect(output()).toContain(`Port ${port} on 127.0.0.1 is taken. Stop what uses it, or give another with --port.`);
+});
+
+test('a token file that cannot be read ends it with a clear sentence', async () => {
+  const { child, output } = start('--stats-token-file', '/none');
+  expect((await once(child, 'exit'))[0]).not.toBe(0);
+  expect(output()).toContain('Cannot read the tokens in /none');
 });
 
 test('an election without a place for the lease is refused with the flag that gives it', async () => {
