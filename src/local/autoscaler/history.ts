@@ -1,8 +1,8 @@
 /** What the rule asked for, before stabilisation and limits. */
-export type PastRecommendation = { readonly at: number; readonly replicas: number };
+type PastRecommendation = { readonly at: number; readonly replicas: number };
 
 /** By how many replicas the fleet grew (above zero) or shrank (below zero). */
-export type PastScale = { readonly at: number; readonly change: number };
+type PastScale = { readonly at: number; readonly change: number };
 
 /** What the rule remembers of one autoscaler. Instants are milliseconds. Lost with its process, as in Kubernetes. */
 export type History = { readonly recommendations: readonly PastRecommendation[]; readonly scales: readonly PastScale[] };

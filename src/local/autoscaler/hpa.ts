@@ -9,7 +9,7 @@ export type HpaSpec = { readonly minReplicas: number; readonly maxReplicas: numb
 export type Seen = { readonly scale: Scale; readonly readings: readonly MetricReading[] };
 
 /** A condition of a HorizontalPodAutoscaler. */
-export type Finding = { readonly status: 'True' | 'False'; readonly reason: string; readonly message: string };
+type Finding = { readonly status: 'True' | 'False'; readonly reason: string; readonly message: string };
 
 export type Decision = {
   /** What to write into the scale subresource; the same number when nothing is to be written. */
