@@ -13,6 +13,7 @@ module.exports = {
     only('kube-is-a-library', 'src/kube/', ['src/core/']),
     only('controllers-down-only', 'controllers/', ['src/core/', 'src/api/', 'src/kube/']),
     only('gateway-down-only', 'src/gateway/', ['src/core/', 'src/api/', 'src/kube/']),
+    only('metrics-api-down-only', 'src/metrics-api/', ['src/core/', 'src/api/', 'src/kube/']),
     only('worker-imports-core', 'src/worker/', ['src/core/']),
     only('observability-imports-core', 'src/observability/', ['src/core/']),
     only('local-down-only', 'src/local/', ['src/core/', 'src/api/', 'src/kube/', 'src/gateway/', 'controllers/']),

@@ -18,26 +18,28 @@ import {
   Manager,
   pods,
 } from '../../kube/index.ts';
+import { addMetricsApi, type MetricsApiFlags } from '../metrics-api.ts';
 import { operationsServer } from '../operations-server.ts';
 import { collect, portNumber } from '../options.ts';
 import { processMetrics } from '../process-metrics.ts';
 import { onStopSignal } from '../stop-signal.ts';
 
-type Options = Omit<WorkerDefaults, 'workerImagePullSecrets'> & {
-  readonly workerImagePullSecret?: readonly string[];
-  readonly gatewayUrl: string;
-  readonly namespace?: string;
-  readonly host: string;
-  readonly port: number;
-  readonly kubeconfig?: string;
-  readonly context?: string;
-  /** Undefined when neither flag is given: then the place decides. */
-  readonly leaderElect?: boolean;
-  readonly leaderElectionNamespace?: string;
-  readonly gatewaySelector: string;
-  readonly gatewayNamespace?: string;
-  readonly statsTokenFile?: string;
-};
+type Options = Omit<WorkerDefaults, 'workerImagePullSecrets'> &
+  MetricsApiFlags & {
+    readonly workerImagePullSecret?: readonly string[];
+    readonly gatewayUrl: string;
+    readonly namespace?: string;
+    readonly host: string;
+    readonly port: number;
+    readonly kubeconfig?: string;
+    readonly context?: string;
+    /** Undefined when neither flag is given: then the place decides. */
+    readonly leaderElect?: boolean;
+    readonly leaderElectionNamespace?: string;
+    readonly gatewaySelector: string;
+    readonly gatewayNamespace?: string;
+    readonly statsTokenFile?: string;
+  };
 
 const leaseName = 'modelfleet-controller';
 const podNamespaceFile = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
@@ -70,6 +72,16 @@ export function controllerCommand(): Command {
     )
     .option('--gateway-selector <labels>', 'labels of the gateways’ pods', 'app.kubernetes.io/component=gateway')
     .option('--gateway-namespace <name>', 'namespace of the gateways’ pods; all unless given')
+    .option(
+      '--metrics-api-port <number>',
+      'serve external.metrics.k8s.io and custom.metrics.k8s.io in TLS on this port; off unless given',
+      portNumber,
+    )
+    .option('--metrics-api-service <name>', 'Service by which the API server reaches that port', 'modelfleet-metrics-api')
+    .option(
+      '--metrics-api-namespace <name>',
+      'namespace of that Service and of the Secret with its certificate; the pod’s own unless given',
+    )
     .action(run);
 }
 
@@ -103,6 +115,7 @@ async function run(options: Options): Promise<void> {
     manager.addCache(cache);
     const demand = await demandWatch(options, cache, logger);
     if (demand) manager.addRunnable(demand);
+    addMetricsApi(options, { manager, cache, client, anytimeClient: eventClient, demand, logger });
     const workerImagePullSecrets = options.workerImagePullSecret;
     manager.addController(() =>
       modelDeploymentController({ ...options, workerImagePullSecrets, client, cache, demand, events, metrics, clock: systemClock, logger }),

@@ -1,0 +1,90 @@
+import { beforeEach, expect, test } from 'vitest';
+import { type Demand, demandFor, type Part, sumDemand } from '../../controllers/demand/demand.ts';
+import { FakeClock } from '../core/fake-clock.ts';
+import { eventually } from '../kube/testing/eventually.fake.ts';
+import { DemandMetrics } from './demand-metrics.ts';
+
+const metric = 'modelfleet_requests_in_system';
+let clock: FakeClock;
+let parts: Part[];
+let metrics: DemandMetrics;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  parts = [];
+  const demand = {
+    of: (model: string): Demand => demandFor(model, parts, clock.now()),
+    all: () => sumDemand(parts, clock.now()),
+  };
+  metrics = new DemandMetrics({ demand, deployments: (namespace) => (namespace === 'models' ? ['busy', 'idle'] : []), clock });
+});
+
+/** A gateway that is heard now. */
+function gateway(running: number, queued = 0): Part {
+  const now = clock.now();
+  return { ready: true, since: now, heardAt: now, models: new Map([['models/busy', { held: 0, queued, running }]]) };
+}
+
+/** Runs it while time passes, without a word from the gateways. */
+async function pass(ms: number): Promise<void> {
+  const stop = new AbortController();
+  const running = metrics.run(stop.signal);
+  await clock.advance(ms);
+  stop.abort();
+  await running;
+}
+
+test('adds up what the gateways count, and knows that the others have none', () => {
+  parts = [gateway(3, 2), gateway(4)];
+  const at = clock.now();
+  expect(metrics.values('models', metric)).toEqual([
+    { model: 'busy', value: 9, at, stale: false },
+    { model: 'idle', value: 0, at, stale: false },
+  ]);
+  expect(metrics.values('models', 'modelfleet_requests_waiting', 'busy')).toEqual([{ model: 'busy', value: 2, at, stale: false }]);
+});
+
+test('knows only deployments of the namespace', () => {
+  parts = [gateway(3)];
+  expect(metrics.values('elsewhere', metric)).toEqual([]);
+  expect(metrics.values('models', metric, 'gone')).toEqual([]);
+});
+
+test('without a word from any gateway nothing is known', async () => {
+  await pass(2_000);
+  expect(metrics.values('models', metric)).toEqual([]);
+  parts = [{ ready: true, since: clock.now(), models: new Map() }];
+  expect(metrics.values('models', metric)).toEqual([]);
+});
+
+test('a gateway that is no longer heard takes nothing from the last whole value', async () => {
+  parts = [gateway(3), gateway(5)];
+  const at = clock.now();
+  await pass(1);
+  await clock.advance(4_000);
+  parts = [gateway(2), ...parts.slice(1)];
+  await pass(1);
+  expect(metrics.values('models', metric, 'busy')).toEqual([{ model: 'busy', value: 8, at, stale: true }]);
+
+  parts = [gateway(11), ...parts.slice(1)];
+  expect(metrics.values('models', metric, 'busy')).toEqual([{ model: 'busy', value: 11, at, stale: true }]);
+});
+
+test('a gateway that is gone for good no longer counts', async () => {
+  parts = [gateway(3), gateway(5)];
+  await pass(1);
+  parts = [gateway(3)];
+  expect(metrics.values('models', metric, 'busy')).toMatchObject([{ value: 3, stale: false }]);
+});
+
+test('remembers until it is stopped', async () => {
+  const stop = new AbortController();
+  const running = metrics.run(stop.signal);
+  await eventually(() => clock.sleeping === 1);
+  parts = [gateway(6)];
+  await clock.advance(1_000);
+  parts = [];
+  expect(metrics.values('models', metric, 'busy')).toMatchObject([{ value: 6, stale: true }]);
+  stop.abort();
+  await running;
+});

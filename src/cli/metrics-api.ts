@@ -1,0 +1,64 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { DemandWatch } from '../../controllers/demand/demand-watch.ts';
+import { modelDeployments } from '../../controllers/modeldeployment/status-writer.ts';
+import { systemClock } from '../core/clock.ts';
+import type { Logger } from '../core/logger.ts';
+import type { InformerCache, KubeClient, Manager } from '../kube/index.ts';
+import { CertificateKeeper } from '../metrics-api/certificates/keeper.ts';
+import { metricsApi } from '../metrics-api/metrics-api.ts';
+import { DemandMetrics } from './demand-metrics.ts';
+
+/** The flags of the metrics API. */
+export type MetricsApiFlags = {
+  readonly host: string;
+  /** Reconcile, and tell of, this namespace only. */
+  readonly namespace?: string;
+  /** Off unless given. */
+  readonly metricsApiPort?: number;
+  readonly metricsApiService: string;
+  readonly metricsApiNamespace?: string;
+};
+
+type Parts = {
+  readonly manager: Manager;
+  readonly cache: InformerCache;
+  /** Writes only while its process leads. */
+  readonly client: KubeClient;
+  /** Writes whether its process leads or not. */
+  readonly anytimeClient: KubeClient;
+  readonly demand: DemandWatch | undefined;
+  readonly logger: Logger;
+};
+
+/** Not the name of the index that the controller has: an index is of one function. */
+const byPlace = 'metrics-namespace';
+const podNamespaceFile = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
+
+/** Adds the metrics API to the controller when it is asked for: served by every process, its certificate kept by the one that leads. */
+export function addMetricsApi(flags: MetricsApiFlags, { manager, cache, client, anytimeClient, demand, logger }: Parts): void {
+  const { host, metricsApiPort: port } = flags;
+  if (port === undefined) return;
+  if (!demand)
+    throw new Error('The metrics API tells what the gateways count: give --stats-token-file too, or leave out --metrics-api-port.');
+  const service = { namespace: namespaceOf(flags), name: flags.metricsApiService };
+  const secret = { namespace: service.namespace, name: `${service.name}-tls` };
+  const { store } = cache.informer(modelDeployments, {
+    ...(flags.namespace !== undefined && { namespace: flags.namespace }),
+    indexers: { [byPlace]: ({ metadata }) => [metadata.namespace ?? ''] },
+  });
+  const clock = systemClock;
+  const deployments = (namespace: string) => store.byIndex(byPlace, namespace).map(({ metadata }) => metadata);
+  const source = new DemandMetrics({ demand, deployments: (namespace) => deployments(namespace).map(({ name }) => name), clock });
+  const objects = (namespace: string) => deployments(namespace).map(({ name, labels = {} }) => ({ name, labels }));
+  manager.addRunnable(source);
+  manager.addRunnable(
+    metricsApi({ host, port, flag: '--metrics-api-port', client: anytimeClient, secret, source, objects, clock, logger }),
+  );
+  manager.addController(() => new CertificateKeeper({ client, secret, service, clock, logger }));
+}
+
+function namespaceOf({ metricsApiNamespace: given }: MetricsApiFlags): string {
+  if (given !== undefined) return given;
+  if (existsSync(podNamespaceFile)) return readFileSync(podNamespaceFile, 'utf8').trim();
+  throw new Error('The metrics API outside of a pod needs to know where its Service is: give --metrics-api-namespace.');
+}

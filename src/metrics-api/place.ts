@@ -1,0 +1,2 @@
+/** Where one namespaced object is. */
+export type Place = { readonly namespace: string; readonly name: string };
