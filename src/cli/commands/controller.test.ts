@@ -106,7 +106,11 @@ test('hears of requests that a gateway holds, and counts them in the status', { 
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: 'gateway-1', namespace: 'system', labels: { 'app.kubernetes.io/component': 'gateway' } },
+    metadata: {
+      name: 'gateway-1',
+      namespace: 'system',
+      labels: { 'app.kubernetes.io/name': 'modelfleet', 'app.kubernetes.io/component': 'gateway' },
+    },
     spec: { containers: [{ name: 'gateway', ports }] },
     status: { podIP: '127.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] },
   };

@@ -1,11 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { DemandWatch } from '../../../controllers/demand/demand-watch.ts';
 import { pullPolicies, type WorkerDefaults } from '../../../controllers/modeldeployment/builders/worker-image.ts';
 import { modelDeploymentController } from '../../../controllers/modeldeployment/controller.ts';
 import { systemClock } from '../../core/clock.ts';
-import { createLogger, type Logger } from '../../core/logger.ts';
-import { TokenFile } from '../../core/token-file.ts';
+import { createLogger } from '../../core/logger.ts';
 import {
   EventRecorder,
   InformerCache,
@@ -16,15 +14,17 @@ import {
   leaseStore,
   loadKubeConfig,
   Manager,
-  pods,
 } from '../../kube/index.ts';
+import { addDemandWatch, type DemandFlags } from '../demand.ts';
 import { addMetricsApi, type MetricsApiFlags } from '../metrics-api.ts';
 import { operationsServer } from '../operations-server.ts';
 import { collect, portNumber } from '../options.ts';
 import { processMetrics } from '../process-metrics.ts';
+import { podNamespace } from '../pod-namespace.ts';
 import { onStopSignal } from '../stop-signal.ts';
 
 type Options = Omit<WorkerDefaults, 'workerImagePullSecrets'> &
+  DemandFlags &
   MetricsApiFlags & {
     readonly workerImagePullSecret?: readonly string[];
     readonly gatewayUrl: string;
@@ -36,13 +36,10 @@ type Options = Omit<WorkerDefaults, 'workerImagePullSecrets'> &
     /** Undefined when neither flag is given: then the place decides. */
     readonly leaderElect?: boolean;
     readonly leaderElectionNamespace?: string;
-    readonly gatewaySelector: string;
-    readonly gatewayNamespace?: string;
-    readonly statsTokenFile?: string;
   };
 
 const leaseName = 'modelfleet-controller';
-const podNamespaceFile = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
+const gatewayLabels = 'app.kubernetes.io/name=modelfleet,app.kubernetes.io/component=gateway';
 
 /** `modelfleet controller`: turns ModelDeployments into worker pods, until SIGTERM or SIGINT. */
 export function controllerCommand(): Command {
@@ -70,8 +67,8 @@ export function controllerCommand(): Command {
       '--stats-token-file <file>',
       'ask the gateways how many requests wait, with the first token of this file; they were started with the same one',
     )
-    .option('--gateway-selector <labels>', 'labels of the gateways’ pods', 'app.kubernetes.io/component=gateway')
-    .option('--gateway-namespace <name>', 'namespace of the gateways’ pods; all unless given')
+    .option('--gateway-selector <labels>', 'labels of the gateways’ pods', gatewayLabels)
+    .option('--gateway-namespace <name>', 'namespace of the gateways’ pods; the pod’s own unless given, outside of a cluster all')
     .option(
       '--metrics-api-port <number>',
       'serve external.metrics.k8s.io and custom.metrics.k8s.io in TLS on this port; off unless given',
@@ -113,9 +110,8 @@ async function run(options: Options): Promise<void> {
     const manager = new Manager({ logger, leaderElection });
     manager.addServer(operationsServer({ host: options.host, port: options.port, registry, logger, waitingFor: () => manager.waitingFor }));
     manager.addCache(cache);
-    const demand = await demandWatch(options, cache, logger);
-    if (demand) manager.addRunnable(demand);
-    addMetricsApi(options, { manager, cache, client, anytimeClient: eventClient, demand, logger });
+    const demand = await addDemandWatch(options, { manager, cache, logger });
+    await addMetricsApi(options, { manager, cache, client, anytimeClient: eventClient, demand, logger });
     const workerImagePullSecrets = options.workerImagePullSecret;
     manager.addController(() =>
       modelDeploymentController({ ...options, workerImagePullSecrets, client, cache, demand, events, metrics, clock: systemClock, logger }),
@@ -133,20 +129,11 @@ async function run(options: Options): Promise<void> {
   }
 }
 
-/** Follows the gateways; undefined when it is not told how they know it. */
-async function demandWatch(options: Options, cache: InformerCache, logger: Logger): Promise<DemandWatch | undefined> {
-  if (options.statsTokenFile === undefined) return undefined;
-  const tokens = await TokenFile.open(options.statsTokenFile);
-  const namespace = options.gatewayNamespace;
-  const scope = namespace === undefined ? {} : { namespace };
-  return new DemandWatch({ gateways: cache.informer(pods, { ...scope, labelSelector: options.gatewaySelector }), tokens, logger });
-}
-
 /** Where the lease is; undefined when there is no election. */
 function leaderElectionNamespace({ leaderElect, leaderElectionNamespace: given }: Options): string | undefined {
-  const inPod = existsSync(podNamespaceFile);
-  if (!(leaderElect ?? inPod)) return undefined;
-  if (given !== undefined) return given;
-  if (!inPod) throw new Error('Leader election outside of a pod needs to know where: give --leader-election-namespace.');
-  return readFileSync(podNamespaceFile, 'utf8').trim();
+  const own = podNamespace();
+  if (!(leaderElect ?? own !== undefined)) return undefined;
+  const namespace = given ?? own;
+  if (namespace === undefined) throw new Error('Leader election outside of a pod needs to know where: give --leader-election-namespace.');
+  return namespace;
 }
