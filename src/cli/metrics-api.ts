@@ -1,12 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
 import type { DemandWatch } from '../../controllers/demand/demand-watch.ts';
 import { modelDeployments } from '../../controllers/modeldeployment/status-writer.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { InformerCache, KubeClient, Manager } from '../kube/index.ts';
-import { CertificateKeeper } from '../metrics-api/certificates/keeper.ts';
-import { metricsApi } from '../metrics-api/metrics-api.ts';
 import { DemandMetrics } from './demand-metrics.ts';
+import { podNamespace } from './pod-namespace.ts';
 
 /** The flags of the metrics API. */
 export type MetricsApiFlags = {
@@ -32,10 +30,12 @@ type Parts = {
 
 /** Not the name of the index that the controller has: an index is of one function. */
 const byPlace = 'metrics-namespace';
-const podNamespaceFile = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
 
 /** Adds the metrics API to the controller when it is asked for: served by every process, its certificate kept by the one that leads. */
-export function addMetricsApi(flags: MetricsApiFlags, { manager, cache, client, anytimeClient, demand, logger }: Parts): void {
+export async function addMetricsApi(
+  flags: MetricsApiFlags,
+  { manager, cache, client, anytimeClient, demand, logger }: Parts,
+): Promise<void> {
   const { host, metricsApiPort: port } = flags;
   if (port === undefined) return;
   if (!demand)
@@ -46,6 +46,11 @@ export function addMetricsApi(flags: MetricsApiFlags, { manager, cache, client, 
     ...(flags.namespace !== undefined && { namespace: flags.namespace }),
     indexers: { [byPlace]: ({ metadata }) => [metadata.namespace ?? ''] },
   });
+  // Loaded only when used: the rest of the controller needs no HTTP library.
+  const [{ metricsApi }, { CertificateKeeper }] = await Promise.all([
+    import('../metrics-api/metrics-api.ts'),
+    import('../metrics-api/certificates/keeper.ts'),
+  ]);
   const clock = systemClock;
   const deployments = (namespace: string) => store.byIndex(byPlace, namespace).map(({ metadata }) => metadata);
   const source = new DemandMetrics({ demand, deployments: (namespace) => deployments(namespace).map(({ name }) => name), clock });
@@ -58,7 +63,8 @@ export function addMetricsApi(flags: MetricsApiFlags, { manager, cache, client, 
 }
 
 function namespaceOf({ metricsApiNamespace: given }: MetricsApiFlags): string {
-  if (given !== undefined) return given;
-  if (existsSync(podNamespaceFile)) return readFileSync(podNamespaceFile, 'utf8').trim();
-  throw new Error('The metrics API outside of a pod needs to know where its Service is: give --metrics-api-namespace.');
+  const namespace = given ?? podNamespace();
+  if (namespace === undefined)
+    throw new Error('The metrics API outside of a pod needs to know where its Service is: give --metrics-api-namespace.');
+  return namespace;
 }

@@ -66,6 +66,21 @@ annotations:
 {{- .Values.gateway.stats.tokenSecretName | default (printf "%s-stats-token" (include "modelfleet.fullname" .)) -}}
 {{- end -}}
 
+{{- /* Not empty when the controller serves metrics to autoscalers. */ -}}
+{{- define "modelfleet.servesMetrics" -}}
+{{- if or .Values.metricsApi.external .Values.metricsApi.custom -}}
+{{- if not .Values.gateway.stats.enabled -}}
+{{- fail "metricsApi tells what the gateways count: it needs gateway.stats.enabled" -}}
+{{- end -}}
+yes
+{{- end -}}
+{{- end -}}
+
+{{- /* Name of the Service of these metrics; the Secret with its certificate is named after it. */ -}}
+{{- define "modelfleet.metricsApiService" -}}
+{{- printf "%s-metrics-api" (include "modelfleet.fullname" .) -}}
+{{- end -}}
+
 {{- /* A full image name. Give root, image and optionally suffix, which tells the variants of one version apart. */ -}}
 {{- define "modelfleet.image" -}}
 {{- $registry := .image.registry | default .root.Values.image.registry -}}
