@@ -4,6 +4,7 @@ import { Fleet } from './fleet.ts';
 import { KeyIndex } from './keys.ts';
 import { openPool } from './replica.ts';
 import { type Gateway, type ServeOptions, serve } from './serve.ts';
+import { type Counts, countRequests } from './stats.ts';
 import { watchCluster } from './watch.ts';
 
 /** What a gateway needs of its surroundings. */
@@ -15,11 +16,17 @@ export type GatewayOptions = ServeOptions & {
   readonly random?: Random | undefined;
 };
 
+/** A gateway that serves the models of a cluster. */
+export type ClusterGateway = Gateway & {
+  /** How many requests of each deployment are here now: what `/stats` tells, for who runs in the same process. */
+  requests(): Counts;
+};
+
 /**
  * Starts the gateway: resolves when it listens; `/readyz` answers 200 once the cluster has been read.
  * Rejects when an address is taken.
  */
-export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+export async function startGateway(options: GatewayOptions): Promise<ClusterGateway> {
   const { cache, namespace, random = Math.random, clock = systemClock } = options;
   const fleet = new Fleet({ open: openPool, random, now: () => clock.now() });
   const keys = new KeyIndex();
@@ -30,6 +37,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   return {
     ...gateway,
+    requests: () => countRequests(fleet.all()),
     async close(closeOptions) {
       await gateway.close(closeOptions);
       watch.stop();

@@ -9,6 +9,7 @@ import type { Logger } from '../core/logger.ts';
 import { startGateway } from '../gateway/gateway.ts';
 import { EventRecorder, InformerCache, isNotFound, KubeClient, KubeMetrics, Manager, resourceType } from '../kube/index.ts';
 import { startApiServer } from './apiserver/server.ts';
+import { LocalDemand } from './demand.ts';
 import { GarbageCollector } from './gc/garbage-collector.ts';
 import { ProcessKubelet } from './kubelet/kubelet.ts';
 import { applyManifest, parseManifest } from './manifests.ts';
@@ -101,15 +102,18 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   });
   await kubelet.logs.recover(AbortSignal.timeout(recoverTimeoutMs));
   const collector = new GarbageCollector({ client, logger: logger.child({ part: 'gc' }), clock });
+  const demand = new LocalDemand({ requests: gateway.requests, clock });
   const manager = new Manager({ logger, clock });
   manager.addCache(cache);
   manager.addRunnable({ name: 'kubelet', run: kubelet.logs.run.bind(kubelet.logs) });
+  manager.addRunnable(demand);
   manager.addRunnable({ name: 'garbage-collector', run: collector.run.bind(collector) });
   manager.addController(() =>
     modelDeploymentController({
       client,
       cache,
       workerImage,
+      demand,
       gatewayUrl: gateway.url,
       events: recorder,
       metrics,
