@@ -5,15 +5,17 @@ import { isJsonObject } from '../../../src/core/json.ts';
 import { KubeClient, loadKubeConfig, secrets } from '../../../src/kube/index.ts';
 import type { Sample } from '../../../src/metrics-api/source.ts';
 import { type Asker, ask } from '../../../src/metrics-api/testing/ask.fake.ts';
+import { accessOf } from '../../cluster/admin-api.ts';
 import { type Cluster, openControlPlane } from '../../cluster/cluster.ts';
 import { freePorts } from '../../cluster/free-ports.ts';
+import { helmRuns } from '../../fakes/helm.ts';
 import { kubectl } from '../../fakes/kubectl.ts';
 import { until } from '../lifecycle/harness/until.ts';
-import { pairOf, put, reachableAddress, register, serve, serverName, service } from './served.ts';
+import { pairOf, put, reachableAddress, register, secret, serve, serverName, service, tokenOf } from './served.ts';
 
 const address = reachableAddress();
 /** A control plane of its own: a group can be registered once in a cluster, and what is registered weighs on everybody in it. */
-const possible = inject('kubeconfig') !== '' && !process.env.E2E_KUBECONFIG && address !== undefined;
+const possible = inject('kubeconfig') !== '' && !process.env.E2E_KUBECONFIG && helmRuns && address !== undefined;
 const crds = join(import.meta.dirname, '../../../crds');
 const metric = 'modelfleet_requests_in_system';
 const path = `/apis/external.metrics.k8s.io/v1beta1/namespaces/models/${metric}`;
@@ -22,6 +24,8 @@ const described = `/apis/custom.metrics.k8s.io/v1beta2/namespaces/models/modelde
 describe.skipIf(!possible)('the metrics API behind a real API server', () => {
   let cluster: Cluster;
   let client: KubeClient;
+  /** With the rights that the chart gives, and no others. */
+  let controller: KubeClient;
   let port: number;
   let running: Promise<void> = Promise.resolve();
   const stop = new AbortController();
@@ -36,8 +40,10 @@ describe.skipIf(!possible)('the metrics API behind a real API server', () => {
     await run(['create', 'namespace', 'models']);
     await run(['apply', '--server-side', '-f', crds]);
     await run(['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
-    await register(client, address ?? '', port);
-    running = serve(client, port, source, stop.signal);
+    const token = await register(client, address ?? '', port);
+    const { server: url, caCertificate } = await accessOf(cluster.kubeconfig);
+    controller = KubeClient.fromServer({ url, caCertificate, token });
+    running = serve(controller, port, source, stop.signal);
     for (const name of ['v1beta1.external.metrics.k8s.io', 'v1beta2.custom.metrics.k8s.io'])
       await run(['wait', '--for=condition=Available', '--timeout=60s', `apiservice/${name}`]);
   }, 180_000);
@@ -45,7 +51,7 @@ describe.skipIf(!possible)('the metrics API behind a real API server', () => {
   afterAll(async () => {
     stop.abort();
     await running;
-    await client?.close();
+    await Promise.all([client?.close(), controller?.close()]);
     await cluster?.close();
   });
 
@@ -61,13 +67,13 @@ describe.skipIf(!possible)('the metrics API behind a real API server', () => {
 
   /** Goes to the server itself, past the API server. */
   async function direct(to: string, asker: Omit<Asker, 'ca'>) {
-    const { data = {} } = await client.get(secrets, { namespace: service.namespace, name: 'metrics-tls' });
+    const { data = {} } = await client.get(secrets, secret);
     return ask(port, serverName, to, { ca: Buffer.from(data['ca.crt'] ?? '', 'base64').toString(), ...asker });
   }
 
-  const tokenOf = async (name: string) => {
+  const newToken = async (name: string) => {
     await run(['create', 'serviceaccount', name, '-n', 'models']);
-    return (await run(['create', 'token', name, '-n', 'models'])).trim();
+    return tokenOf(client, 'models', name);
   };
 
   test('is found by kubectl, with its values', async () => {
@@ -91,7 +97,7 @@ describe.skipIf(!possible)('the metrics API behind a real API server', () => {
       code: 403,
       body: { message: expect.stringContaining('User "system:node:node1" cannot list resource') },
     });
-    const token = await tokenOf('forger');
+    const token = await newToken('forger');
     expect(await direct(path, { headers: { ...headers, authorization: `Bearer ${token}` } })).toMatchObject({ code: 403 });
   });
 
@@ -106,7 +112,7 @@ describe.skipIf(!possible)('the metrics API behind a real API server', () => {
   });
 
   test('refuses a token without the right to read, one that is none, and lets one in with it', async () => {
-    const [stranger, reader] = [await tokenOf('stranger'), await tokenOf('reader')];
+    const [stranger, reader] = [await newToken('stranger'), await newToken('reader')];
     const role = { apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { namespace: 'models', name: 'reader' } };
     await put(client, 'roles', {
       ...role,

@@ -1,20 +1,25 @@
 import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
 import { systemClock } from '../../../src/core/clock.ts';
+import { isJsonObject } from '../../../src/core/json.ts';
 import { silentLogger } from '../../../src/core/logger.ts';
 import { type ApplyObject, type KubeClient, type KubeObject, resourceType } from '../../../src/kube/index.ts';
 import { CertificateKeeper } from '../../../src/metrics-api/certificates/keeper.ts';
-import { servedGroups } from '../../../src/metrics-api/groups.ts';
 import { metricsApi } from '../../../src/metrics-api/metrics-api.ts';
 import type { MetricSource } from '../../../src/metrics-api/source.ts';
 import type { Pair } from '../../../src/metrics-api/testing/pki.fake.ts';
+import { chart } from '../../chart/chart.ts';
+import { helm } from '../../fakes/helm.ts';
 
+const release = 'modelfleet';
 /** The namespace and the name of the Service that leads to the server of the tests. */
-export const service = { namespace: 'modelfleet-metrics', name: 'metrics' };
+export const service = { namespace: 'modelfleet-metrics', name: `${release}-metrics-api` };
 /** What the API server calls it. */
 export const serverName = `${service.name}.${service.namespace}.svc`;
-const secret = { namespace: service.namespace, name: 'metrics-tls' };
+/** Where its certificate is. */
+export const secret = { namespace: service.namespace, name: `${service.name}-tls` };
 
 /** An address of this machine where the API server may look for an aggregated one: it refuses loopback. */
 export function reachableAddress(): string | undefined {
@@ -31,14 +36,25 @@ export async function serve(client: KubeClient, port: number, source: MetricSour
   ]);
 }
 
-/** Tells the API server where the groups are served. */
-export async function register(admin: KubeClient, address: string, port: number): Promise<void> {
-  await put(admin, 'services', {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: service,
-    spec: { ports: [{ name: 'https', port: 443, targetPort: port }] },
-  });
+/** Gives the controller what the chart gives it, and tells the API server where its server is. Answers the controller's token. */
+export async function register(admin: KubeClient, address: string, port: number): Promise<string> {
+  const files = ['service-accounts.yaml', 'rbac.yaml', 'controller/metrics-api.yaml'];
+  const shown = files.flatMap((name) => ['--show-only', `templates/${name}`]);
+  const values = ['--set', 'metricsApi.external=true,metricsApi.custom=true'];
+  const { stdout, stderr, code } = await helm(undefined, [
+    'template',
+    release,
+    chart,
+    '--namespace',
+    service.namespace,
+    ...values,
+    ...shown,
+  ]);
+  if (code !== 0) throw new Error(`helm template: ${stderr}`);
+  for (const document of parseAllDocuments(stdout)) {
+    const object = document.toJS() as Applied | null;
+    if (object) await put(admin, `${object.kind.toLowerCase()}s`, object);
+  }
   await put(admin, 'endpointslices', {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -47,14 +63,16 @@ export async function register(admin: KubeClient, address: string, port: number)
     ports: [{ name: 'https', port, protocol: 'TCP' }],
     endpoints: [{ addresses: [address], conditions: { ready: true } }],
   });
-  for (const { group, version } of servedGroups) {
-    await put(admin, 'apiservices', {
-      apiVersion: 'apiregistration.k8s.io/v1',
-      kind: 'APIService',
-      metadata: { name: `${version}.${group}` },
-      spec: { group, version, groupPriorityMinimum: 100, versionPriority: 100, service: { ...service, port: 443 } },
-    });
-  }
+  return tokenOf(admin, service.namespace, `${release}-controller`);
+}
+
+/** A token of a ServiceAccount. */
+export async function tokenOf(admin: KubeClient, namespace: string, name: string): Promise<string> {
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } };
+  const answer = await admin.request('POST', `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`, { body });
+  const status = isJsonObject(answer) ? answer.status : undefined;
+  if (!isJsonObject(status) || typeof status.token !== 'string') throw new Error(`no token for ServiceAccount ${name}`);
+  return status.token;
 }
 
 type Applied = KubeObject & Readonly<Record<string, unknown>>;
