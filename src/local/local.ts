@@ -9,6 +9,8 @@ import type { Logger } from '../core/logger.ts';
 import { startGateway } from '../gateway/gateway.ts';
 import { EventRecorder, InformerCache, isNotFound, KubeClient, KubeMetrics, Manager, resourceType } from '../kube/index.ts';
 import { startApiServer } from './apiserver/server.ts';
+import { autoscalerController } from './autoscaler/controller.ts';
+import { externalMetrics } from './autoscaler/external-metrics.ts';
 import { LocalDemand } from './demand.ts';
 import { GarbageCollector } from './gc/garbage-collector.ts';
 import { ProcessKubelet } from './kubelet/kubelet.ts';
@@ -118,6 +120,16 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
       events: recorder,
       metrics,
       logger: logger.child({ part: 'controller' }),
+      clock,
+    }),
+  );
+  manager.addController(() =>
+    autoscalerController({
+      client,
+      cache,
+      readMetric: externalMetrics(client),
+      events: recorder,
+      logger: logger.child({ part: 'autoscaler' }),
       clock,
     }),
   );

@@ -9,11 +9,13 @@ export type HpaSpec = { readonly minReplicas: number; readonly maxReplicas: numb
 export type Seen = { readonly scale: Scale; readonly readings: readonly MetricReading[] };
 
 /** A condition of a HorizontalPodAutoscaler. */
-type Finding = { readonly status: 'True' | 'False'; readonly reason: string; readonly message: string };
+export type Finding = { readonly status: 'True' | 'False'; readonly reason: string; readonly message: string };
 
 export type Decision = {
   /** What to write into the scale subresource; the same number when nothing is to be written. */
   readonly replicas: number;
+  /** Which metric asks for most, where metrics decide. */
+  readonly metric?: string;
   /** Hand it in at the next decision, with the change added by `withScale` once it is written. */
   readonly history: History;
   readonly scalingActive: Finding;
@@ -49,6 +51,7 @@ export function decide(spec: HpaSpec, seen: Seen, past: History | undefined, now
   const limited = limit(held.replicas, current, history, spec, now);
   return {
     replicas: limited.replicas,
+    metric: recommended.metric,
     history: withRecommendation(history, recommended.replicas, longestWindowMs(spec.behavior), now),
     scalingActive: {
       status: 'True',
