@@ -16,7 +16,8 @@ beforeEach(() => {
     of: (model: string): Demand => demandFor(model, parts, clock.now()),
     all: () => sumDemand(parts, clock.now()),
   };
-  metrics = new DemandMetrics({ demand, deployments: (namespace) => (namespace === 'models' ? ['busy', 'idle'] : []), clock });
+  const names = (namespace: string) => (namespace === 'models' ? ['busy', 'idle'] : []);
+  metrics = new DemandMetrics({ demand, deployments: { in: names, has: (namespace, name) => names(namespace).includes(name) }, clock });
 });
 
 /** A gateway that is heard now. */

@@ -5,10 +5,12 @@ import type { MetricName, MetricSource, Sample } from '../metrics-api/source.ts'
 
 type Counts = { readonly inSystem: number; readonly waiting: number };
 
+/** Which ModelDeployments there are. */
+type DeploymentNames = { in(namespace: string): readonly string[]; has(namespace: string, name: string): boolean };
+
 type DemandMetricsOptions = {
   readonly demand: Pick<DemandWatch, 'of' | 'all'>;
-  /** Names of the ModelDeployments of a namespace. */
-  readonly deployments: (namespace: string) => readonly string[];
+  readonly deployments: DeploymentNames;
   readonly clock: Clock;
 };
 
@@ -41,9 +43,10 @@ export class DemandMetrics implements MetricSource, Runnable {
   }
 
   values(namespace: string, metric: MetricName, model?: string): readonly Sample[] {
-    const names = this.options.deployments(namespace);
-    const asked = model === undefined ? names : names.filter((name) => name === model);
-    return asked.flatMap((name) => this.sample(`${namespace}/${name}`, name, metric) ?? []);
+    const { deployments } = this.options;
+    // An autoscaler asks for one: a thousand others must not cost it anything.
+    const names = model === undefined ? deployments.in(namespace) : deployments.has(namespace, model) ? [model] : [];
+    return names.flatMap((name) => this.sample(`${namespace}/${name}`, name, metric) ?? []);
   }
 
   private sample(key: string, model: string, metric: MetricName): Sample | undefined {

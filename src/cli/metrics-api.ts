@@ -2,7 +2,7 @@ import type { DemandWatch } from '../../controllers/demand/demand-watch.ts';
 import { modelDeployments } from '../../controllers/modeldeployment/status-writer.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
-import type { InformerCache, KubeClient, Manager } from '../kube/index.ts';
+import { type InformerCache, type KubeClient, type Manager, refKey } from '../kube/index.ts';
 import { DemandMetrics } from './demand-metrics.ts';
 import { podNamespace } from './pod-namespace.ts';
 
@@ -53,7 +53,11 @@ export async function addMetricsApi(
   ]);
   const clock = systemClock;
   const deployments = (namespace: string) => store.byIndex(byPlace, namespace).map(({ metadata }) => metadata);
-  const source = new DemandMetrics({ demand, deployments: (namespace) => deployments(namespace).map(({ name }) => name), clock });
+  const names = {
+    in: (namespace: string) => deployments(namespace).map(({ name }) => name),
+    has: (namespace: string, name: string) => store.get(refKey({ namespace, name })) !== undefined,
+  };
+  const source = new DemandMetrics({ demand, deployments: names, clock });
   const objects = (namespace: string) => deployments(namespace).map(({ name, labels = {} }) => ({ name, labels }));
   manager.addRunnable(source);
   manager.addRunnable(

@@ -102,7 +102,7 @@ test('serves a renewed certificate, and keeps the old one when the new is none',
   keep(next);
   await eventually(async () => expect(await get(undefined, next)).toMatchObject({ code: 401 }));
   keep({ ...next, key: first.key });
-  await eventually(() => expect(log.map(({ msg }) => msg).join()).toContain('Secret modelfleet/metrics-tls cannot be used'));
+  await eventually(() => expect(log.map(({ msg }) => msg).join()).toContain('Secret modelfleet/metrics-tls no longer holds'));
   expect(await get(undefined, next)).toMatchObject({ code: 401 });
 });
 

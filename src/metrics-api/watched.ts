@@ -39,9 +39,11 @@ export class Watched<T extends KubeObject, V> {
     const { read, onChange, logger } = this.options;
     try {
       const next = read(object);
-      if (next === undefined) throw new Error('it does not hold what is looked for');
-      this.current = next;
-      onChange();
+      if (next !== undefined) {
+        this.current = next;
+        onChange();
+      } else if (this.current === undefined) logger.info(`${this.name} does not hold yet what is looked for`);
+      else logger.error(`${this.name} no longer holds what is looked for: what was read before stays`);
     } catch (error) {
       logger.error({ err: error }, `${this.name} cannot be used (${describeError(error)}): what was read before stays`);
     }
