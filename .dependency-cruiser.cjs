@@ -16,7 +16,7 @@ module.exports = {
     only('metrics-api-down-only', 'src/metrics-api/', ['src/core/', 'src/api/', 'src/kube/']),
     only('worker-imports-core', 'src/worker/', ['src/core/']),
     only('observability-imports-core', 'src/observability/', ['src/core/']),
-    only('local-down-only', 'src/local/', ['src/core/', 'src/api/', 'src/kube/', 'src/gateway/', 'controllers/']),
+    only('local-down-only', 'src/local/', ['src/core/', 'src/api/', 'src/kube/', 'src/gateway/', 'src/metrics-api/', 'controllers/']),
     {
       name: 'observability-is-build-time',
       severity: 'error',

@@ -1,7 +1,8 @@
 import { Registry } from 'prom-client';
 import { modelDeploymentController } from '../../controllers/modeldeployment/controller.ts';
 import { customResourceDefinitions } from '../api/crd/definitions.ts';
-import { tenantResource } from '../api/resources.ts';
+import type { ModelDeployment } from '../api/model-deployment.ts';
+import { modelDeploymentResource, tenantResource } from '../api/resources.ts';
 import type { Tenant } from '../api/tenant.ts';
 import { generateApiKey, hashApiKey } from '../core/api-keys.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
@@ -10,6 +11,7 @@ import { startGateway } from '../gateway/gateway.ts';
 import { EventRecorder, InformerCache, isNotFound, KubeClient, KubeMetrics, Manager, resourceType } from '../kube/index.ts';
 import { startApiServer } from './apiserver/server.ts';
 import { autoscalerController } from './autoscaler/controller.ts';
+import { demandMetrics } from './autoscaler/demand-metrics.ts';
 import { externalMetrics } from './autoscaler/external-metrics.ts';
 import { LocalDemand } from './demand.ts';
 import { GarbageCollector } from './gc/garbage-collector.ts';
@@ -123,11 +125,18 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
       clock,
     }),
   );
+  const deployments = cache.informer(resourceType<ModelDeployment>(modelDeploymentResource));
+  const readMetric = demandMetrics({
+    demand,
+    deployments: (namespace) =>
+      deployments.store.list().flatMap(({ metadata }) => (metadata.namespace === namespace ? [metadata.name] : [])),
+    others: externalMetrics(client),
+  });
   manager.addController(() =>
     autoscalerController({
       client,
       cache,
-      readMetric: externalMetrics(client),
+      readMetric,
       events: recorder,
       logger: logger.child({ part: 'autoscaler' }),
       clock,
