@@ -1,5 +1,4 @@
 import { Command, Option } from 'commander';
-import { DemandWatch } from '../../../controllers/demand/demand-watch.ts';
 import { pullPolicies, type WorkerDefaults } from '../../../controllers/modeldeployment/builders/worker-image.ts';
 import { modelDeploymentController } from '../../../controllers/modeldeployment/controller.ts';
 import { systemClock } from '../../core/clock.ts';
@@ -19,8 +18,8 @@ import { addDemandWatch, type DemandFlags } from '../demand.ts';
 import { addMetricsApi, type MetricsApiFlags } from '../metrics-api.ts';
 import { operationsServer } from '../operations-server.ts';
 import { collect, portNumber } from '../options.ts';
-import { processMetrics } from '../process-metrics.ts';
 import { podNamespace } from '../pod-namespace.ts';
+import { processMetrics } from '../process-metrics.ts';
 import { onStopSignal } from '../stop-signal.ts';
 
 type Options = Omit<WorkerDefaults, 'workerImagePullSecrets'> &
