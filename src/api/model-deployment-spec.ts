@@ -238,14 +238,30 @@ const scaling = z
     minReplicas: int32(0, 1000).default(1).describe('Fewest replicas; 0 lets an idle model go.'),
     maxReplicas: int32(1, 1000).describe('Most replicas.'),
     targetRequestsPerReplica: int32(1, 100_000).default(8).describe('Requests in the system (held, queued and running) for each replica.'),
+    targetKVCacheUsage: text(
+      /^(0\.0{0,3}[1-9][0-9]{0,3}|1(\.0{1,4})?)$/,
+      6,
+      'write a share of the KV cache above 0 and up to 1, in quotes, such as "0.8"',
+    )
+      .describe('Share of the KV cache that may be in use, as a mean over the replicas. The largest of the wanted replica counts wins.')
+      .exactOptional(),
+    targetTimeToFirstToken: duration
+      .describe('Mean time from request to first token, waiting included, above which replicas are added. The largest count wins.')
+      .exactOptional(),
     idleTimeout: duration.default('10m').describe('Silence after which the model goes to zero, when minReplicas is 0.'),
     behavior: scalingBehavior.describe('As `behavior` of an autoscaling/v2 HorizontalPodAutoscaler.').exactOptional(),
   })
   .meta(
-    rules({
-      rule: 'self.minReplicas <= self.maxReplicas',
-      message: 'scaling.minReplicas is above scaling.maxReplicas: lower the one or raise the other',
-    }),
+    rules(
+      {
+        rule: 'self.minReplicas <= self.maxReplicas',
+        message: 'scaling.minReplicas is above scaling.maxReplicas: lower the one or raise the other',
+      },
+      {
+        rule: "!has(self.targetTimeToFirstToken) || self.targetTimeToFirstToken.matches('[1-9]')",
+        message: 'scaling.targetTimeToFirstToken must be longer than nothing: write a duration such as 2s, or leave it out',
+      },
+    ),
   )
   .describe('Scales the replicas with the load. Without it `replicas` stays as it is set.');
 
@@ -263,7 +279,12 @@ export const serving = z
       .exactOptional(),
     maxConcurrencyPerReplica: int32(1, 4096).default(8).describe('Most requests that the gateway has at one replica at once.'),
     maxQueue: int32(0, 100_000).default(256).describe('Most requests that wait at one gateway for a free replica.'),
-    queueTimeout: duration.default('60s').describe('Longest wait for a free replica.'),
+    queueTimeout: duration.default('60s').describe('Longest wait for a free replica while there are some that are ready.'),
+    holdTimeout: duration
+      .default('60s')
+      .describe(
+        'Longest wait while no replica is ready: the model is woken or loads. A streaming caller who asks for heartbeats may wait as long as `requestTimeout`.',
+      ),
     firstTokenTimeout: duration.default('60s').describe('Longest wait for the first byte of an answer.'),
     idleStreamTimeout: duration.default('30s').describe('Longest silence within a streamed answer.'),
     requestTimeout: duration.default('10m').describe('Longest time that a request may take in all.'),

@@ -30,6 +30,7 @@ export type ServingLimits = {
   readonly maxConcurrencyPerReplica: number;
   readonly maxQueue: number;
   readonly queueTimeoutMs: number;
+  readonly holdTimeoutMs: number;
   readonly firstTokenTimeoutMs: number;
   readonly idleStreamTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -58,6 +59,7 @@ export function servingLimits(deployment: ModelDeployment): ServingLimits {
     maxConcurrencyPerReplica: limits.maxConcurrencyPerReplica,
     maxQueue: limits.maxQueue,
     queueTimeoutMs: parseDuration(limits.queueTimeout),
+    holdTimeoutMs: parseDuration(limits.holdTimeout),
     firstTokenTimeoutMs: parseDuration(limits.firstTokenTimeout),
     idleStreamTimeoutMs: parseDuration(limits.idleStreamTimeout),
     requestTimeoutMs: parseDuration(limits.requestTimeout),

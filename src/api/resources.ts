@@ -47,6 +47,8 @@ export const annotations = {
   restored: `${apiGroup}/restored`,
   /** On a ModelDeployment: a new value replaces all replicas, as `kubectl rollout restart` does. */
   restartedAt: `${apiGroup}/restartedAt`,
+  /** On a ModelDeployment without replicas: since when the operator lets it sleep, RFC 3339; a request wakes it. */
+  asleep: `${apiGroup}/asleep`,
   /** On a ControllerRevision: when it became the current one again, RFC 3339. */
   currentSince: `${apiGroup}/currentSince`,
 } as const;

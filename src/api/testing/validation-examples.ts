@@ -372,10 +372,26 @@ export const validationExamples: readonly ValidationExample[] = [
     field: 'spec.scaling',
     message: 'scaling.minReplicas is above scaling.maxReplicas',
   },
+  {
+    what: 'a share of the KV cache to scale on',
+    accepted: deployment({ scaling: { maxReplicas: 3, targetKVCacheUsage: '0.80' } }),
+    refused: deployment({ scaling: { maxReplicas: 3, targetKVCacheUsage: '80%' } }),
+    field: 'spec.scaling.targetKVCacheUsage',
+    message: 'write a share of the KV cache',
+  },
+  {
+    what: 'a time to the first token that can be reached',
+    accepted: deployment({ scaling: { maxReplicas: 3, targetTimeToFirstToken: '800ms' } }),
+    refused: deployment({ scaling: { maxReplicas: 3, targetTimeToFirstToken: '0s' } }),
+    field: 'spec.scaling',
+    message: 'scaling.targetTimeToFirstToken must be longer than nothing',
+  },
   ...(
     [
       ['spec.scaling.idleTimeout', (idleTimeout) => ({ scaling: { maxReplicas: 2, idleTimeout } })],
+      ['spec.scaling.targetTimeToFirstToken', (targetTimeToFirstToken) => ({ scaling: { maxReplicas: 2, targetTimeToFirstToken } })],
       ['spec.serving.queueTimeout', (queueTimeout) => ({ serving: { queueTimeout } })],
+      ['spec.serving.holdTimeout', (holdTimeout) => ({ serving: { holdTimeout } })],
       ['spec.serving.firstTokenTimeout', (firstTokenTimeout) => ({ serving: { firstTokenTimeout } })],
       ['spec.serving.idleStreamTimeout', (idleStreamTimeout) => ({ serving: { idleStreamTimeout } })],
       ['spec.serving.requestTimeout', (requestTimeout) => ({ serving: { requestTimeout } })],
