@@ -21,7 +21,7 @@ export function exportedMetrics(): readonly ProcessMetrics[] {
   new KubeMetrics(controller);
   const gateway = new Registry();
   new GatewayMetrics(gateway, { find: () => undefined, served: () => [], all: () => [] });
-  const worker = new WorkerMetrics('', { running: zero, waiting: zero, loadPercent: zero, ready: no, draining: no });
+  const worker = new WorkerMetrics('', { running: zero, waiting: zero, kvCacheUsage: zero, loadPercent: zero, ready: no, draining: no });
   const node = new Registry();
   collectDefaultMetrics({ register: node });
   // The others differ between operating systems.

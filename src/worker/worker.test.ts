@@ -38,6 +38,24 @@ test('while a model loads, what the start probe and the liveness probe ask is an
   expect(await codes()).toEqual([200, 200]);
 });
 
+test('tells how much of the KV cache running requests have', async () => {
+  await using worker = await startReadyWorker();
+  const [engine] = worker.engines;
+  if (!engine) throw new Error('no engine was started');
+  const going = Promise.withResolvers<void>();
+  engine.hold = going.promise;
+  const answers = [chat(worker), chat(worker)];
+  // Two prompts of four tokens and a first token each, in a cache of 200.
+  await expect.poll(async () => (await worker.status()).kvCacheUsage).toBe(0.05);
+  expect(await (await fetch(`${worker.management}/metrics`)).text()).toContain('vllm:kv_cache_usage_perc{model_name="tiny"} 0.05');
+  going.resolve();
+  for (const answer of answers) await (await answer).text();
+  expect(await worker.status()).toMatchObject({ kvCacheUsage: 0 });
+  engine.kill();
+  await phaseIs(worker, 'Failed');
+  expect(await worker.status()).not.toHaveProperty('kvCacheUsage');
+});
+
 test('when the engine dies, its streams end with an error event and without [DONE], and another engine is started', async () => {
   await using worker = await startReadyWorker();
   const [engine] = worker.engines;

@@ -12,6 +12,7 @@ import { sourceFor } from './artifacts/sources.ts';
 import type { Engine } from './engines/engine.ts';
 import type { WorkerOptions } from './options.ts';
 import { Admission } from './server/admission.ts';
+import { CacheUse } from './server/cache-use.ts';
 import { Farewell } from './server/farewell.ts';
 import { createServingServer } from './server/server.ts';
 import { refusedToDrain, type Serving } from './server/serving.ts';
@@ -52,9 +53,11 @@ export async function startWorker(
   const cutOff = new AbortController();
 
   const admission = new Admission(options.name, options.maxSequences, queueLimit);
+  const cache = new CacheUse();
   const metrics = new WorkerMetrics(options.name, {
     running: () => admission.running,
     waiting: () => admission.waiting,
+    kvCacheUsage: () => cacheShare() ?? 0,
     loadPercent: () => status().percent ?? Number.NaN,
     ready: () => status().phase === 'Ready',
     draining: () => farewell.begun,
@@ -82,12 +85,12 @@ export async function startWorker(
     logger,
   });
 
-  const status = () =>
-    describe(
-      supervisor.state,
-      { model: options.name, engine: options.engine, inFlight: admission.running, waiting: admission.waiting, draining: farewell.begun },
-      clock.now(),
-    );
+  const cacheShare = () => cache.shareOf(supervisor.state.cacheTokens);
+  const status = () => {
+    const { running: inFlight, waiting } = admission;
+    const around = { model: options.name, engine: options.engine, inFlight, waiting, draining: farewell.begun, kvCacheUsage: cacheShare() };
+    return describe(supervisor.state, around, clock.now());
+  };
   const drain = () => {
     if (!farewell.begun) logger.info({ inFlight: admission.running, waiting: admission.waiting }, 'draining');
     farewell.begin();
@@ -103,7 +106,7 @@ export async function startWorker(
     throw error.withHeaders({ 'retry-after': String(Math.max(1, Math.ceil(etaSeconds ?? 5))), [loadingHeader]: 'true' });
   };
 
-  const serving: Serving = { model: options.name, accept, engine, admission, metrics, clock, cutOff: cutOff.signal };
+  const serving: Serving = { model: options.name, accept, engine, admission, cache, metrics, clock, cutOff: cutOff.signal };
   const management = createManagementServer({ status, drain, metrics }, logger);
   const server = createServingServer(serving, startedAt, logger);
   const farewell = new Farewell(server, clock);

@@ -5,6 +5,8 @@ import type { FinishReason } from '../engines/engine.ts';
 export type MetricsSource = {
   readonly running: () => number;
   readonly waiting: () => number;
+  /** 0 to 1. */
+  readonly kvCacheUsage: () => number;
   readonly loadPercent: () => number;
   readonly ready: () => boolean;
   readonly draining: () => boolean;
@@ -45,6 +47,7 @@ export class WorkerMetrics {
     gauge('modelfleet_worker_load_percent', 'How much of the current load phase is done, 0 to 100; NaN when unknown.', source.loadPercent);
     gauge('vllm:num_requests_running', 'Requests that generate now.', source.running);
     gauge('vllm:num_requests_waiting', 'Requests that wait for a sequence.', source.waiting);
+    gauge('vllm:kv_cache_usage_perc', 'The part of the KV cache that running requests have, 0 to 1.', source.kvCacheUsage);
     this.requests = new Counter({
       name: 'modelfleet_worker_requests_total',
       help: 'Answered requests by endpoint and HTTP status.',

@@ -15,6 +15,8 @@ export type LoadState = {
   readonly reason: string | null;
   readonly message: string | null;
   readonly device: string | null;
+  /** Tokens that the KV cache holds, of all sequences together; null before the model is loaded. */
+  readonly cacheTokens: number | null;
   /** Why it loads again; told until the load has come further than it had when that happened. */
   readonly before: Setback | null;
 };
@@ -35,6 +37,7 @@ export function beginLoad(now: number, former?: LoadState): LoadState {
     reason: null,
     message: null,
     device: null,
+    cacheTokens: null,
     before: former?.before ?? null,
   };
 }
@@ -97,7 +100,7 @@ export function remark(state: LoadState, message: string | null): LoadState {
 /** The load or the engine failed; progress stays where it was. */
 export function fail(state: LoadState, { reason, message }: Failure, now: number): LoadState {
   const before = { phase: state.phase, bytesDone: state.bytesDone, reason, message };
-  return { ...state, phase: 'Failed', window: [], lastProgressAt: now, reason, message, before };
+  return { ...state, phase: 'Failed', cacheTokens: null, window: [], lastProgressAt: now, reason, message, before };
 }
 
 type Around = {
@@ -106,10 +109,12 @@ type Around = {
   readonly inFlight: number;
   readonly waiting: number;
   readonly draining: boolean;
+  readonly kvCacheUsage?: number | undefined;
 };
 
 /** What `GET /status` answers. The remaining time is null unless bytes are moving: it is never invented. */
 export function describe(state: LoadState, around: Around, now: number): AgentStatus {
+  const { kvCacheUsage, ...others } = around;
   const bytesPerSecond = state.window.length > 0 && state.phase !== 'Ready' ? speed(state.window, now) : null;
   const left = state.bytesTotal !== null && state.bytesDone !== null ? state.bytesTotal - state.bytesDone : null;
   return {
@@ -124,7 +129,8 @@ export function describe(state: LoadState, around: Around, now: number): AgentSt
     lastProgressAt: new Date(state.lastProgressAt).toISOString(),
     ...told(state),
     device: state.device,
-    ...around,
+    ...others,
+    ...(kvCacheUsage !== undefined && { kvCacheUsage: Math.round(kvCacheUsage * 1000) / 1000 }),
   };
 }
 

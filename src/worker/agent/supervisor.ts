@@ -4,7 +4,7 @@ import { describeError, Failure } from '../../core/failure.ts';
 import { reasonInWords } from '../../core/failure-words.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { FailureReason } from '../../core/reasons.ts';
-import type { Engine } from '../engines/engine.ts';
+import type { Engine, LoadedModel } from '../engines/engine.ts';
 import { type LoadPlan, type LoadReporter, loadModel } from './load.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { advance, beginLoad, countBytes, enterPhase, fail, type LoadState, remark } from './phases.ts';
@@ -90,7 +90,7 @@ export class Supervisor {
       const loaded = await loadModel(plan, () => this.start(), this.reporter(), signal);
       const engine = this.running;
       if (!engine) throw new Error('a model was loaded without an engine');
-      this.current = { ...enterPhase(this.current, 'Ready', clock.now()), device: loaded.device };
+      this.current = { ...enterPhase(this.current, 'Ready', clock.now()), ...standing(loaded) };
       logger.info({ ...loaded, seconds: (clock.now() - this.current.startedAt) / 1000 }, 'model loaded');
       void this.watchForWedge(engine, over.signal);
       signal.throwIfAborted();
@@ -149,4 +149,8 @@ export class Supervisor {
       return;
     }
   }
+}
+
+function standing({ device, contextLength, maxSequences }: LoadedModel): Pick<LoadState, 'device' | 'cacheTokens'> {
+  return { device, cacheTokens: contextLength * maxSequences };
 }

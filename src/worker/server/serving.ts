@@ -5,6 +5,7 @@ import { Failure } from '../../core/failure.ts';
 import type { WorkerMetrics } from '../agent/metrics.ts';
 import { type Engine, type GenerateEvent, type GenerateRequest, RefusedError } from '../engines/engine.ts';
 import type { Admission } from './admission.ts';
+import type { CacheUse } from './cache-use.ts';
 
 /** What the serving port needs to know of the rest of the worker. */
 export type Serving = {
@@ -15,6 +16,7 @@ export type Serving = {
   /** The engine, for requests that were accepted; throws the 503 that says why there is none. */
   engine(): Engine;
   readonly admission: Admission;
+  readonly cache: CacheUse;
   readonly metrics: WorkerMetrics;
   readonly clock: Clock;
   /** Aborts when running requests may not go on: the drain has taken too long. */
@@ -31,7 +33,7 @@ export async function* generate(
   model: string,
   gone: AbortSignal,
 ): AsyncGenerator<GenerateEvent, void, void> {
-  const { metrics, clock, admission } = serving;
+  const { metrics, clock, admission, cache } = serving;
   serving.accept();
   const signal = AbortSignal.any([gone, serving.cutOff]);
   const arrivedAt = clock.now();
@@ -40,6 +42,7 @@ export async function* generate(
   const pass = await admission.enter(signal).catch((error: unknown) => {
     throw serving.cutOff.aborted ? refusedToDrain() : error;
   });
+  const share = cache.enter();
   try {
     // Asked now: a request may have waited through a crash. One that waited through the beginning of a drain is still finished.
     for await (const event of serving.engine().generate(request, signal)) {
@@ -47,10 +50,12 @@ export async function* generate(
       if (event.kind === 'started') {
         started = true;
         metrics.promptAccepted(event.promptTokens, event.cachedTokens);
+        share.add(event.promptTokens);
       } else if (event.kind === 'text') {
         if (lastTokenAt === undefined) metrics.firstToken((now - arrivedAt) / 1000);
         else metrics.nextToken((now - lastTokenAt) / 1000);
         lastTokenAt = now;
+        share.add(event.tokens);
       } else if (event.kind === 'done') {
         metrics.generated(event.usage.completionTokens);
         metrics.finished(event.finishReason, (now - arrivedAt) / 1000);
@@ -61,6 +66,7 @@ export async function* generate(
   } catch (error) {
     throw toAnswer(error, model, started);
   } finally {
+    share.leave();
     pass.leave();
   }
 }
