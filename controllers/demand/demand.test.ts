@@ -20,11 +20,30 @@ describe('the demand for a model', () => {
       running: 1,
       waiting: 5,
       inSystem: 6,
+      tokensInFlight: 0,
+      ttftCount: 0,
       gateways: 2,
       oldestMs: 500,
       stale: false,
     });
     expect([...sumDemand(parts, now).keys()]).toEqual(['a/b', 'a/c']);
+  });
+
+  test('adds up tokens, and weighs means by what they are the mean of', () => {
+    const busy = counts({ running: 3, tokensInFlight: 500, ttftMillis: 100, ttftCount: 9, serviceMillis: 2_000 });
+    const quiet = counts({ tokensInFlight: 20, ttftMillis: 1_100, ttftCount: 1, serviceMillis: 1_000 });
+    const older = counts({ running: 1 });
+    expect(demandFor('a/b', [part({ 'a/b': busy }), part({ 'a/b': quiet }), part({ 'a/b': older })], now)).toMatchObject({
+      tokensInFlight: 520,
+      ttftMillis: 200,
+      ttftCount: 10,
+      serviceMillis: 1_800,
+    });
+  });
+
+  test('has no time to first token and no service time while nobody has told one', () => {
+    const demand = demandFor('a/b', [part({ 'a/b': counts({ running: 1, ttftCount: 0 }) })], now);
+    expect([demand.ttftMillis, demand.ttftCount, demand.serviceMillis]).toEqual([undefined, 0, undefined]);
   });
 
   test('is none, and known to be, when no gateway names it', () => {
@@ -79,6 +98,12 @@ describe('a line', () => {
   test('of changes changes what it names, and zeros end it', () => {
     const after = afterLine(before, { full: false, models: { 'a/b': idle, 'a/d': counts({ queued: 1 }) } });
     expect(Object.fromEntries(after)).toEqual({ 'a/c': counts({ running: 2 }), 'a/d': counts({ queued: 1 }) });
+  });
+
+  test('that tells the last times to first token of a model without requests keeps it until there are none', () => {
+    const after = afterLine(before, { full: false, models: { 'a/b': { ...idle, ttftMillis: 80, ttftCount: 2 } } });
+    expect(after.get('a/b')).toMatchObject({ held: 0, ttftMillis: 80 });
+    expect(afterLine(after, { full: false, models: { 'a/b': idle } }).has('a/b')).toBe(false);
   });
 
   test('that is full replaces everything', () => {

@@ -15,11 +15,18 @@ export type Part = {
 };
 
 /** The requests of one model at all gateways that are heard. */
-export type Demand = RequestCounts & {
+export type Demand = Pick<RequestCounts, 'held' | 'queued' | 'running'> & {
   /** Held and queued. */
   readonly waiting: number;
   /** Waiting and running. */
   readonly inSystem: number;
+  /** What all of these may cost in tokens, prompts and answers. */
+  readonly tokensInFlight: number;
+  /** Mean time to first token of the last half minute in milliseconds, and of how many requests it is the mean; absent when of none. */
+  readonly ttftMillis?: number;
+  readonly ttftCount: number;
+  /** Mean time that a replica works for an answer, in milliseconds; absent when no gateway has seen one end. */
+  readonly serviceMillis?: number;
   /** How many gateways these numbers are from. With none they say nothing. */
   readonly gateways: number;
   /** Age in milliseconds of the oldest part of what is or should be in it. */
@@ -39,22 +46,54 @@ export function standingOf({ ready, heardAt }: Part, now: number): 'counts' | 'm
 
 /** The demand for one model, also for one that no gateway names. */
 export function demandFor(model: string, parts: Iterable<Part>, now: number): Demand {
-  const sum = { held: 0, queued: 0, running: 0, gateways: 0, oldestMs: 0, stale: false };
+  const sum = { held: 0, queued: 0, running: 0, tokensInFlight: 0, gateways: 0, oldestMs: 0, stale: false };
+  const ttft = new Mean();
+  const service = new Mean();
   for (const part of parts) {
     const standing = standingOf(part, now);
     if (standing === 'gone') continue;
     sum.oldestMs = Math.max(sum.oldestMs, now - (part.heardAt ?? part.since));
-    if (standing === 'missing') sum.stale = true;
-    else {
-      const counts = part.models.get(model);
-      sum.gateways += 1;
-      sum.held += counts?.held ?? 0;
-      sum.queued += counts?.queued ?? 0;
-      sum.running += counts?.running ?? 0;
+    if (standing === 'missing') {
+      sum.stale = true;
+      continue;
     }
+    sum.gateways += 1;
+    const counts = part.models.get(model);
+    if (!counts) continue;
+    sum.held += counts.held;
+    sum.queued += counts.queued;
+    sum.running += counts.running;
+    sum.tokensInFlight += counts.tokensInFlight ?? 0;
+    ttft.add(counts.ttftMillis, counts.ttftCount ?? 0);
+    // How many answers it is the mean of is not told: a gateway through which more runs has seen more.
+    service.add(counts.serviceMillis, counts.running + 1);
   }
   const waiting = sum.held + sum.queued;
-  return { ...sum, waiting, inSystem: waiting + sum.running };
+  return {
+    ...sum,
+    waiting,
+    inSystem: waiting + sum.running,
+    ttftCount: ttft.weight,
+    ...(ttft.value !== undefined && { ttftMillis: ttft.value }),
+    ...(service.value !== undefined && { serviceMillis: service.value }),
+  };
+}
+
+/** A mean of means. */
+class Mean {
+  weight = 0;
+  private total = 0;
+
+  add(value: number | undefined, weight: number): void {
+    if (value === undefined) return;
+    this.weight += weight;
+    this.total += value * weight;
+  }
+
+  /** Undefined while it is the mean of nothing. */
+  get value(): number | undefined {
+    return this.weight > 0 ? this.total / this.weight : undefined;
+  }
 }
 
 /** The demand for every model that a gateway names which counts. */
@@ -67,7 +106,8 @@ export function sumDemand(parts: readonly Part[], now: number): ReadonlyMap<stri
 export function afterLine(models: Part['models'], { full, models: told }: Pick<GatewayStats, 'full' | 'models'>): Part['models'] {
   const next = new Map(full ? [] : models);
   for (const [model, counts] of Object.entries(told)) {
-    if (counts.held + counts.queued + counts.running > 0) next.set(model, counts);
+    // A time to first token outlives its requests, or it would come and go with every pause between two.
+    if (counts.held + counts.queued + counts.running + (counts.ttftCount ?? 0) > 0) next.set(model, counts);
     else next.delete(model);
   }
   return next;

@@ -19,14 +19,24 @@ const requestCounts = z.object({
   queued: requests,
   /** A replica answers them. */
   running: requests,
+  /** What all of these may cost in tokens: their prompts, estimated by size, and the answers that they ask for. */
+  tokensInFlight: z.int().min(0).exactOptional(),
+  /**
+   * Mean time from request to first token of the streams that began to be answered in the last half minute, in milliseconds, and how
+   * many they are. Waiting for a replica is in it; those that waited for a load are left out, for no number of replicas spares them that.
+   */
+  ttftMillis: z.number().min(0).exactOptional(),
+  ttftCount: requests.exactOptional(),
+  /** Mean time that a replica works for an answer, in milliseconds; absent before the first. */
+  serviceMillis: z.number().min(0).exactOptional(),
 });
 
-/** How many requests of one model are at a gateway. */
+/** The requests of one model at a gateway: how many, and how they fare. Gateways of earlier versions tell only how many. */
 export type RequestCounts = z.infer<typeof requestCounts>;
 
 /**
  * A line of the stream. The first of a connection is full: what it does not name has no request there. Each other one names what
- * changed; a model without requests is named once, with zeros. `models` is by `namespace/name`, `at` RFC 3339 by the gateway's clock.
+ * changed; a model of which nothing is left to tell is named once, with zeros. `models` is by `namespace/name`, `at` RFC 3339 by the gateway's clock.
  */
 export const gatewayStats = z.object({
   contract: z.literal(contractVersion),

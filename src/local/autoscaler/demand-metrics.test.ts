@@ -3,7 +3,8 @@ import type { Demand } from '../../../controllers/demand/demand.ts';
 import { demandMetrics } from './demand-metrics.ts';
 
 const { signal } = new AbortController();
-const nothing: Demand = { held: 0, queued: 0, running: 0, waiting: 0, inSystem: 0, gateways: 1, oldestMs: 0, stale: false };
+const nobody = { held: 0, queued: 0, running: 0, waiting: 0, inSystem: 0, tokensInFlight: 0, ttftCount: 0 };
+const nothing: Demand = { ...nobody, gateways: 1, oldestMs: 0, stale: false };
 const counts: Readonly<Record<string, Partial<Demand>>> = {
   'models/qwen': { inSystem: 17, waiting: 9 },
   'models/llama': { inSystem: 3 },
