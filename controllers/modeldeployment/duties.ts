@@ -21,8 +21,8 @@ import {
   type Store,
   watches,
 } from '../../src/kube/index.ts';
-import { BudgetWriter } from './budget-writer.ts';
-import { type PodDisruptionBudget, podDisruptionBudgets } from './disruption-budget.ts';
+import { ChildWriter } from './child-writer.ts';
+import { type PodDisruptionBudget, planBudget, podDisruptionBudgets } from './disruption-budget.ts';
 import { byController, controllerUid, type Seen } from './gather.ts';
 import { type ControllerRevision, controllerRevisions } from './history.ts';
 import { byInstance, HistoryWriter, instanceKey } from './history-writer.ts';
@@ -50,18 +50,24 @@ export type DutiesOptions = {
   readonly events?: Pick<EventRecorder, 'event'> | undefined;
 };
 
+const taken = {
+  reason: 'DisruptionBudgetTaken',
+  message: (name: string) =>
+    `A PodDisruptionBudget ${name} exists that is not this deployment's: it is left alone and its replicas are not protected by one of their own. Rename or delete it.`,
+};
+
 /** What a deployment owes its pods beside their number, as a ReplicaSet does: who owns them, a history to go back in, a disruption budget. */
 export class Duties {
   private readonly sight: DutySight;
   private readonly options: DutiesOptions;
   private readonly history: HistoryWriter;
-  private readonly budgets: BudgetWriter;
+  private readonly budgets: ChildWriter<PodDisruptionBudget>;
 
   constructor(sight: DutySight, options: DutiesOptions) {
     this.sight = sight;
     this.options = options;
     this.history = new HistoryWriter({ ...options, revisions: sight.revisions });
-    this.budgets = new BudgetWriter({ ...options, budgets: sight.budgets });
+    this.budgets = new ChildWriter({ ...options, type: podDisruptionBudgets, children: sight.budgets, plan: planBudget, taken });
   }
 
   /**
