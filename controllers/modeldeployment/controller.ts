@@ -23,6 +23,7 @@ import {
 } from '../../src/kube/index.ts';
 import { demandSource } from '../demand/demand-source.ts';
 import type { DemandWatch } from '../demand/demand-watch.ts';
+import type { WorkerReports } from '../demand/worker-reports.ts';
 import { fetchStatus, requestDrain } from './agent-client.ts';
 import type { WorkerDefaults } from './builders/worker-image.ts';
 import { Duties, watchDuties } from './duties.ts';
@@ -50,6 +51,8 @@ export type ModelDeploymentControllerOptions = Omit<ReconcilerOptions, 'duties'>
     readonly requestDrain?: RequestDrain | undefined;
     /** Knows what waits at gateways; who made it runs it. */
     readonly demand?: Pick<DemandWatch, 'of' | 'subscribe'> | undefined;
+    /** Hears what the agents answer. */
+    readonly reports?: WorkerReports | undefined;
     readonly logger: Logger;
     readonly metrics?: ControllerMetrics | undefined;
     /** Deployments in work at a time; 8 unless told: an API server that is asked more at once answers no more, only later (docs/adr/0007). */
@@ -65,7 +68,7 @@ const byNamespace = 'namespace';
  * Everything that it remembers is its own: the one of the next term of leadership begins with what the cluster says.
  */
 export function modelDeploymentController(options: ModelDeploymentControllerOptions): Controller {
-  const { cache, clock, demand, logger, metrics } = options;
+  const { cache, clock, demand, reports, logger, metrics } = options;
   const scope = options.namespace === undefined ? {} : { namespace: options.namespace };
   const indexers = { [byNamespace]: namespaceOf, [byPublicName]: publicNames, [byLearnedModel]: learnedModels };
   const deployments = cache.informer(modelDeployments, { ...scope, indexers });
@@ -78,7 +81,7 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
   const places = cache.informer(namespaces, options.namespace === undefined ? {} : { fieldSelector: `metadata.name=${options.namespace}` });
   const { fetchStatus: ask, requestDrain: drain } = options;
   const agents = ask ? { fetchStatus: ask, requestDrain: drain } : { fetchStatus, requestDrain: drain ?? requestDrain };
-  const prober = new StatusProber({ ...agents, clock, logger });
+  const prober = new StatusProber({ ...agents, reports, clock, logger });
   const troubles = new PodEvents(cache, replicas, options.namespace);
   const machines = cache.informer(nodes);
   const writes = new PendingWrites(clock);

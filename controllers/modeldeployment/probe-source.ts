@@ -33,7 +33,7 @@ export function probeSource(pods: Informer<Pod>, prober: StatusProber): Source {
 }
 
 /** Whom to ask for this pod; undefined when it is no replica of ours, has no address yet, or has ended for good. */
-function targetOf(pod: Pod): Target | undefined {
+export function targetOf(pod: Pod): Target | undefined {
   const { uid, namespace, ownerReferences } = pod.metadata;
   const owner = ownerReferences?.find(({ controller, kind }) => controller && kind === modelDeploymentResource.kind);
   const endpoint = replicaEndpoint(pod);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeClock } from '../../src/core/fake-clock.ts';
 import { eventually } from '../../src/kube/testing/eventually.fake.ts';
+import { WorkerReports } from '../demand/worker-reports.ts';
 import { type FetchStatus, type RequestDrain, StatusProber, type Target } from './prober.ts';
 import { agent } from './testing/makers.fake.ts';
 
@@ -59,6 +60,21 @@ test('tells the owner when there is news, and only then', async () => {
   await clock.advance(1_000);
   await eventually(() => news.length === 2);
   expect(prober.latest('a')).toMatchObject({ status: { percent: 51 }, progressedAt: clock.now() });
+});
+
+test('whoever adds up what workers have hears every answer, and which replicas are gone or began anew', async () => {
+  const clock = new FakeClock();
+  const reports = new WorkerReports(clock);
+  const prober = new StatusProber({ fetchStatus: async ({ host }) => agent({ inFlight: host === 'a' ? 4 : 1 }), reports, clock });
+  prober.start(() => {}, stop.signal);
+  const inSystem = () => reports.of('models/qwen').inSystem;
+  for (const uid of ['a', 'b']) prober.track(target(uid, { owner: 'models/qwen' }));
+  await eventually(() => expect(inSystem()).toBe(5));
+  prober.track(target('a', { owner: 'models/qwen', restarts: 1 }));
+  expect(inSystem()).toBe(1);
+  await eventually(() => expect(inSystem()).toBe(5));
+  prober.untrack('a');
+  expect(inSystem()).toBe(1);
 });
 
 test('agents that never answer do not keep the others from being asked', async () => {

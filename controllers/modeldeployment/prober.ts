@@ -2,6 +2,7 @@ import type { AgentStatus } from '../../src/core/agent-contract.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { describeError } from '../../src/core/failure.ts';
 import { type Logger, silentLogger } from '../../src/core/logger.ts';
+import type { WorkerReports } from '../demand/worker-reports.ts';
 import { readAnswer } from './agent-answer.ts';
 import { Lanes } from './lanes.ts';
 import type { Probe } from './probe.ts';
@@ -35,6 +36,8 @@ export type ProberOptions = {
   readonly fetchStatus: FetchStatus;
   /** Nobody tells the agents when it is left out: then they drain when they are ended. */
   readonly requestDrain?: RequestDrain | undefined;
+  /** Hears every answer. */
+  readonly reports?: Pick<WorkerReports, 'told' | 'forget'> | undefined;
   readonly clock: Clock;
   readonly logger?: Logger | undefined;
 };
@@ -124,6 +127,7 @@ export class StatusProber {
   /** Of the container before only its last words count. */
   private beginAnew(entry: Entry): void {
     const { lastFailure } = entry.probe;
+    this.options.reports?.forget(entry.target.owner, entry.target.uid);
     entry.probe = { askedSince: this.options.clock.now(), ...(lastFailure && { lastFailure }) };
     entry.mark = undefined;
   }
@@ -132,6 +136,7 @@ export class StatusProber {
     const entry = this.entries.get(uid);
     if (!entry) return;
     entry.asking?.abort(untracked);
+    this.options.reports?.forget(entry.target.owner, uid);
     this.entries.delete(uid);
     this.busy.delete(entry);
     this.idle.delete(entry);
@@ -259,7 +264,10 @@ export class StatusProber {
 
   /** Whether the answer says something new. */
   private learn(entry: Entry, status: AgentStatus): boolean {
-    const now = this.options.clock.now();
+    const { clock, reports } = this.options;
+    const now = clock.now();
+    const { owner, uid } = entry.target;
+    if (this.entries.get(uid) === entry) reports?.told(owner, uid, status);
     const { probe } = entry;
     const before = probe.status;
     const { mark, progressed } = markProgress(entry.mark, status);

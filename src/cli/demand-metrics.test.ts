@@ -1,5 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { type Demand, demandFor, type Part, sumDemand } from '../../controllers/demand/demand.ts';
+import { WorkerReports } from '../../controllers/demand/worker-reports.ts';
+import { metricNames } from '../api/fleet-metrics.ts';
 import { FakeClock } from '../core/fake-clock.ts';
 import { eventually } from '../kube/testing/eventually.fake.ts';
 import { DemandMetrics } from './demand-metrics.ts';
@@ -7,6 +9,7 @@ import { DemandMetrics } from './demand-metrics.ts';
 const metric = 'modelfleet_requests_in_system';
 let clock: FakeClock;
 let parts: Part[];
+let reports: WorkerReports;
 let metrics: DemandMetrics;
 
 beforeEach(() => {
@@ -16,8 +19,14 @@ beforeEach(() => {
     of: (model: string): Demand => demandFor(model, parts, clock.now()),
     all: () => sumDemand(parts, clock.now()),
   };
+  reports = new WorkerReports(clock);
   const names = (namespace: string) => (namespace === 'models' ? ['busy', 'idle'] : []);
-  metrics = new DemandMetrics({ demand, deployments: { in: names, has: (namespace, name) => names(namespace).includes(name) }, clock });
+  metrics = new DemandMetrics({
+    demand,
+    reports,
+    deployments: { in: names, has: (namespace, name) => names(namespace).includes(name) },
+    clock,
+  });
 });
 
 /** A gateway that is heard now. */
@@ -43,6 +52,37 @@ test('adds up what the gateways count, and knows that the others have none', () 
     { model: 'idle', value: 0, at, stale: false },
   ]);
   expect(metrics.values('models', 'modelfleet_requests_waiting', 'busy')).toEqual([{ model: 'busy', value: 2, at, stale: false }]);
+});
+
+test('every metric of a model is told', () => {
+  const now = clock.now();
+  const counts = { held: 1, queued: 2, running: 3, tokensInFlight: 4_000, ttftMillis: 1_500, ttftCount: 5 };
+  parts = [{ ready: true, since: now, heardAt: now, models: new Map([['models/busy', counts]]) }];
+  reports.told('models/busy', 'a', { phase: 'Ready', inFlight: 4, waiting: 1, kvCacheUsage: 0.8 });
+  const told = metricNames.flatMap((name) => metrics.values('models', name, 'busy').map(({ value }) => [name, value]));
+  expect(Object.fromEntries(told)).toEqual({
+    modelfleet_requests_in_system: 6,
+    modelfleet_requests_waiting: 4,
+    modelfleet_tokens_in_flight: 4_000,
+    modelfleet_time_to_first_token_seconds: 1.5,
+    modelfleet_kv_cache_usage: 0.8,
+  });
+});
+
+test('what workers have beyond the view of the gateways counts', () => {
+  parts = [gateway(3)];
+  reports.told('models/busy', 'a', { phase: 'Ready', inFlight: 4, waiting: 1 });
+  expect(metrics.values('models', metric, 'busy')).toMatchObject([{ value: 5, stale: false }]);
+});
+
+test('the use of the KV cache is known without a gateway, and stale by itself', async () => {
+  const at = clock.now();
+  reports.told('models/busy', 'a', { phase: 'Ready', inFlight: 4, waiting: 1, kvCacheUsage: 0.8 });
+  const usage = () => metrics.values('models', 'modelfleet_kv_cache_usage');
+  expect(usage()).toEqual([{ model: 'busy', value: 0.8, at, stale: false }]);
+  await clock.advance(31_000);
+  parts = [gateway(3)];
+  expect(usage()).toEqual([{ model: 'busy', value: 0.8, at, stale: true }]);
 });
 
 test('knows only deployments of the namespace', () => {

@@ -1,34 +1,32 @@
+import type { Demand } from '../../controllers/demand/demand.ts';
 import type { DemandWatch } from '../../controllers/demand/demand-watch.ts';
+import { modelLoad } from '../../controllers/demand/model-load.ts';
+import type { WorkerLoad, WorkerReports } from '../../controllers/demand/worker-reports.ts';
+import { fleetMetrics, type MetricName } from '../api/fleet-metrics.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Runnable } from '../kube/index.ts';
-import type { MetricName, MetricSource, Sample } from '../metrics-api/source.ts';
-
-type Counts = { readonly inSystem: number; readonly waiting: number };
+import type { MetricSource, Sample } from '../metrics-api/source.ts';
 
 /** Which ModelDeployments there are. */
 type DeploymentNames = { in(namespace: string): readonly string[]; has(namespace: string, name: string): boolean };
 
 type DemandMetricsOptions = {
   readonly demand: Pick<DemandWatch, 'of' | 'all'>;
+  readonly reports: Pick<WorkerReports, 'of'>;
   readonly deployments: DeploymentNames;
   readonly clock: Clock;
 };
 
 const lookMs = 1_000;
 
-const read: Readonly<Record<MetricName, (counts: Counts) => number>> = {
-  modelfleet_requests_in_system: ({ inSystem }) => inSystem,
-  modelfleet_requests_waiting: ({ waiting }) => waiting,
-};
-
 /**
- * What the gateways count as metrics. While one that callers may be at is not heard, no value is less than the last that was whole:
- * requests that nobody counts have not ended.
+ * What gateways and workers count as metrics. While a gateway that callers may be at is not heard, no value is less than the last that
+ * was whole: requests that nobody counts have not ended.
  */
 export class DemandMetrics implements MetricSource, Runnable {
   readonly name = 'demand-metrics';
   private readonly options: DemandMetricsOptions;
-  private lastWhole: { readonly at: number; readonly counts: ReadonlyMap<string, Counts> } | undefined;
+  private lastWhole: { readonly at: number; readonly demand: ReadonlyMap<string, Demand> } | undefined;
 
   constructor(options: DemandMetricsOptions) {
     this.options = options;
@@ -50,21 +48,31 @@ export class DemandMetrics implements MetricSource, Runnable {
   }
 
   private sample(key: string, model: string, metric: MetricName): Sample | undefined {
+    const workers = this.options.reports.of(key);
+    return metric === 'modelfleet_kv_cache_usage' ? sampleOfWorkers(model, workers) : this.sampleOfGateways(key, model, metric, workers);
+  }
+
+  private sampleOfGateways(key: string, model: string, metric: MetricName, workers: WorkerLoad): Sample | undefined {
     const { demand, clock } = this.options;
     const current = demand.of(key);
-    const value = read[metric](current);
+    const read = (of: Demand | undefined) => (of && fleetMetrics[metric].of(modelLoad(of, workers))) ?? 0;
+    const value = read(current);
     if (isWhole(current)) return { model, value, at: clock.now() - current.oldestMs, stale: false };
     if (!this.lastWhole) return undefined;
-    const held = this.lastWhole.counts.get(key);
-    return { model, value: Math.max(value, held ? read[metric](held) : 0), at: this.lastWhole.at, stale: true };
+    return { model, value: Math.max(value, read(this.lastWhole.demand.get(key))), at: this.lastWhole.at, stale: true };
   }
 
   private look(): void {
     const { demand, clock } = this.options;
     // What is true of one model's parts is true of all: they are told by the same gateways.
     const any = demand.of('');
-    if (isWhole(any)) this.lastWhole = { at: clock.now() - any.oldestMs, counts: demand.all() };
+    if (isWhole(any)) this.lastWhole = { at: clock.now() - any.oldestMs, demand: demand.all() };
   }
+}
+
+/** It is the workers' own: whether gateways are heard says nothing about it. */
+function sampleOfWorkers(model: string, { kvCache }: WorkerLoad): Sample | undefined {
+  return kvCache && { model, value: kvCache.usage, at: kvCache.at, stale: kvCache.stale };
 }
 
 function isWhole({ gateways, stale }: { readonly gateways: number; readonly stale: boolean }): boolean {

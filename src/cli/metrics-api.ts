@@ -1,10 +1,12 @@
 import type { DemandWatch } from '../../controllers/demand/demand-watch.ts';
+import type { WorkerReports } from '../../controllers/demand/worker-reports.ts';
 import { modelDeployments } from '../../controllers/modeldeployment/status-writer.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { type InformerCache, type KubeClient, type Manager, refKey } from '../kube/index.ts';
 import { DemandMetrics } from './demand-metrics.ts';
 import { podNamespace } from './pod-namespace.ts';
+import { addWorkerWatch } from './worker-watch.ts';
 
 /** The flags of the metrics API. */
 export type MetricsApiFlags = {
@@ -25,6 +27,7 @@ type Parts = {
   /** Writes whether its process leads or not. */
   readonly anytimeClient: KubeClient;
   readonly demand: DemandWatch | undefined;
+  readonly reports: WorkerReports;
   readonly logger: Logger;
 };
 
@@ -34,7 +37,7 @@ const byPlace = 'metrics-namespace';
 /** Adds the metrics API to the controller when it is asked for: served by every process, its certificate kept by the one that leads. */
 export async function addMetricsApi(
   flags: MetricsApiFlags,
-  { manager, cache, client, anytimeClient, demand, logger }: Parts,
+  { manager, cache, client, anytimeClient, demand, reports, logger }: Parts,
 ): Promise<void> {
   const { host, metricsApiPort: port } = flags;
   if (port === undefined) return;
@@ -42,8 +45,9 @@ export async function addMetricsApi(
     throw new Error('The metrics API tells what the gateways count: give --stats-token-file too, or leave out --metrics-api-port.');
   const service = { namespace: namespaceOf(flags), name: flags.metricsApiService };
   const secret = { namespace: service.namespace, name: `${service.name}-tls` };
+  const scope = flags.namespace === undefined ? {} : { namespace: flags.namespace };
   const { store } = cache.informer(modelDeployments, {
-    ...(flags.namespace !== undefined && { namespace: flags.namespace }),
+    ...scope,
     indexers: { [byPlace]: ({ metadata }) => [metadata.namespace ?? ''] },
   });
   // Loaded only when used: the rest of the controller needs no HTTP library.
@@ -57,8 +61,9 @@ export async function addMetricsApi(
     in: (namespace: string) => deployments(namespace).map(({ name }) => name),
     has: (namespace: string, name: string) => store.get(refKey({ namespace, name })) !== undefined,
   };
-  const source = new DemandMetrics({ demand, deployments: names, clock });
+  const source = new DemandMetrics({ demand, reports, deployments: names, clock });
   const objects = (namespace: string) => deployments(namespace).map(({ name, labels = {} }) => ({ name, labels }));
+  addWorkerWatch(scope, { manager, cache, deployments: store, reports, clock, logger });
   manager.addRunnable(source);
   manager.addRunnable(
     metricsApi({ host, port, flag: '--metrics-api-port', client: anytimeClient, secret, source, objects, clock, logger }),

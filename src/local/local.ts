@@ -1,4 +1,5 @@
 import { Registry } from 'prom-client';
+import { WorkerReports } from '../../controllers/demand/worker-reports.ts';
 import { modelDeploymentController } from '../../controllers/modeldeployment/controller.ts';
 import { customResourceDefinitions } from '../api/crd/definitions.ts';
 import type { ModelDeployment } from '../api/model-deployment.ts';
@@ -107,6 +108,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   await kubelet.logs.recover(AbortSignal.timeout(recoverTimeoutMs));
   const collector = new GarbageCollector({ client, logger: logger.child({ part: 'gc' }), clock });
   const demand = new LocalDemand({ requests: gateway.requests, clock });
+  const reports = new WorkerReports(clock);
   const manager = new Manager({ logger, clock });
   manager.addCache(cache);
   manager.addRunnable({ name: 'kubelet', run: kubelet.logs.run.bind(kubelet.logs) });
@@ -118,6 +120,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
       cache,
       workerImage,
       demand,
+      reports,
       gatewayUrl: gateway.url,
       events: recorder,
       metrics,
@@ -128,6 +131,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const deployments = cache.informer(resourceType<ModelDeployment>(modelDeploymentResource));
   const readMetric = demandMetrics({
     demand,
+    reports,
     deployments: (namespace) =>
       deployments.store.list().flatMap(({ metadata }) => (metadata.namespace === namespace ? [metadata.name] : [])),
     others: externalMetrics(client),

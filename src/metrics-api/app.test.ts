@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { metricNames } from '../api/fleet-metrics.ts';
 import { FakeClock } from '../core/fake-clock.ts';
 import { isJsonObject } from '../core/json.ts';
 import { silentLogger } from '../core/logger.ts';
@@ -215,9 +216,11 @@ test('discovery describes both groups, in the shape that is asked for', async ()
   expect((await get('/apis/custom.metrics.k8s.io')).body).toMatchObject({ kind: 'APIGroup', name: 'custom.metrics.k8s.io' });
   expect((await get(external)).body).toMatchObject({
     kind: 'APIResourceList',
-    resources: [{ name: metric, namespaced: true, kind: 'ExternalMetricValueList', verbs: ['get'] }, {}],
+    resources: metricNames.map((name) => ({ name, namespaced: true, kind: 'ExternalMetricValueList', verbs: ['get'] })),
   });
-  expect((await get(custom)).body).toMatchObject({ resources: [{ name: `modeldeployments.modelfleet.dev/${metric}` }, {}] });
+  expect((await get(custom)).body).toMatchObject({
+    resources: metricNames.map((name) => ({ name: `modeldeployments.modelfleet.dev/${name}` })),
+  });
   expect(await get(external, { headers: { ...hpa, accept: 'application/yaml' } })).toMatchObject({
     code: 406,
     body: { reason: 'NotAcceptable' },

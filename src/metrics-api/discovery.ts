@@ -1,6 +1,6 @@
+import { metricNames } from '../api/fleet-metrics.ts';
 import type { JsonObject } from '../core/json.ts';
 import { groupVersionOf, type ServedGroup, servedGroups } from './groups.ts';
-import { metricNames } from './source.ts';
 
 /** A document of discovery: in the shape of old, and for `/apis` as the one that describes everything as well. */
 type DiscoveryDocument = { readonly legacy: JsonObject; readonly aggregated?: JsonObject };

@@ -40,6 +40,15 @@ test('holds the last known value for half a minute, and then says that it is not
   );
 });
 
+test('names whoever should tell what is not known', () => {
+  const lost = sourceOf(sample('a', { stale: true, at: 0 }));
+  const all = selectorOf({}, 'labelSelector');
+  const ask = (name: 'modelfleet_kv_cache_usage' | 'modelfleet_tokens_in_flight') => () =>
+    selectSamples(lost, { namespace: 'models', metric: name, selector: all }, now);
+  expect(ask('modelfleet_kv_cache_usage')).toThrow("Look at the model's workers");
+  expect(ask('modelfleet_tokens_in_flight')).toThrow('Look at the gateways');
+});
+
 test('a value that all have confirmed is good, however long ago it was', () => {
   expect(select(sourceOf(sample('a', { at: now - 60_000 })), 'model=a')).toHaveLength(1);
 });

@@ -1,7 +1,8 @@
+import { isFleetMetric, type MetricName, modelLabel } from '../api/fleet-metrics.ts';
 import { formatDuration } from '../core/durations.ts';
 import { type LabelSelector, LabelSelectorError, parseLabelSelector } from '../core/label-selector.ts';
 import { failures } from './failure.ts';
-import { type MetricName, type MetricSource, metrics, modelLabel, type Sample } from './source.ts';
+import type { MetricSource, Sample } from './source.ts';
 
 /** For how long the last known value stands for one that is not known. After that an HPA is told, and leaves its target alone. */
 const holdMs = 30_000;
@@ -16,8 +17,8 @@ type SeriesRequest = {
 
 /** The name of a metric that a path names. Throws 404 for one that is not served. */
 export function metricNamed(name: string): MetricName {
-  if (!Object.hasOwn(metrics, name)) throw failures.unknownMetric(name);
-  return name as MetricName;
+  if (!isFleetMetric(name)) throw failures.unknownMetric(name);
+  return name;
 }
 
 /** The label selector of a query parameter; everything when it is absent. Throws 400. */
@@ -48,5 +49,6 @@ export function selectSamples(source: MetricSource, request: SeriesRequest, now:
 
 function lossOf({ model, at }: Sample, namespace: string, metric: MetricName, now: number): string {
   const age = formatDuration(now - at);
-  return `${metric} of the ModelDeployment ${namespace}/${model} is not known: the last report of those who count it is ${age} old. Look at the gateways, and at what stands between them and the controller.`;
+  const who = metric === 'modelfleet_kv_cache_usage' ? "the model's workers" : 'the gateways';
+  return `${metric} of the ModelDeployment ${namespace}/${model} is not known: the last report of those who count it is ${age} old. Look at ${who}, and at what stands between them and the controller.`;
 }

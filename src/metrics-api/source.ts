@@ -1,15 +1,6 @@
-/** What each metric tells, by its name. */
-export const metrics = {
-  modelfleet_requests_in_system: 'Requests that the fleet has taken and not finished: held, queued and running.',
-  modelfleet_requests_waiting: 'Requests that no replica works on yet: held while none is ready, or queued.',
-} as const;
+import type { MetricName } from '../api/fleet-metrics.ts';
 
-export type MetricName = keyof typeof metrics;
-
-export const metricNames = Object.keys(metrics) as readonly MetricName[];
-
-/** The label of a series that names its ModelDeployment. */
-export const modelLabel = 'model';
+export { type MetricName, modelLabel } from '../api/fleet-metrics.ts';
 
 /** The last known value of a metric for one ModelDeployment. */
 export type Sample = {

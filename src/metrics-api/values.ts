@@ -1,9 +1,10 @@
+import { type MetricName, modelLabel } from '../api/fleet-metrics.ts';
 import { apiVersion, modelDeploymentResource } from '../api/resources.ts';
 import type { JsonObject } from '../core/json.ts';
 import { timestamp } from '../kube/index.ts';
 import { customMetrics, externalMetrics, groupVersionOf } from './groups.ts';
 import { formatQuantity } from './quantity.ts';
-import { type MetricName, modelLabel, type Sample } from './source.ts';
+import type { Sample } from './source.ts';
 
 /** The answer of `external.metrics.k8s.io`: an HPA adds its items up. */
 export function externalValues(metric: MetricName, samples: readonly Sample[]): JsonObject {

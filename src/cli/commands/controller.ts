@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { WorkerReports } from '../../../controllers/demand/worker-reports.ts';
 import { pullPolicies, type WorkerDefaults } from '../../../controllers/modeldeployment/builders/worker-image.ts';
 import { modelDeploymentController } from '../../../controllers/modeldeployment/controller.ts';
 import { systemClock } from '../../core/clock.ts';
@@ -110,10 +111,22 @@ async function run(options: Options): Promise<void> {
     manager.addServer(operationsServer({ host: options.host, port: options.port, registry, logger, waitingFor: () => manager.waitingFor }));
     manager.addCache(cache);
     const demand = await addDemandWatch(options, { manager, cache, logger });
-    await addMetricsApi(options, { manager, cache, client, anytimeClient: eventClient, demand, logger });
+    const reports = new WorkerReports(systemClock);
+    await addMetricsApi(options, { manager, cache, client, anytimeClient: eventClient, demand, reports, logger });
     const workerImagePullSecrets = options.workerImagePullSecret;
     manager.addController(() =>
-      modelDeploymentController({ ...options, workerImagePullSecrets, client, cache, demand, events, metrics, clock: systemClock, logger }),
+      modelDeploymentController({
+        ...options,
+        workerImagePullSecrets,
+        client,
+        cache,
+        demand,
+        reports,
+        events,
+        metrics,
+        clock: systemClock,
+        logger,
+      }),
     );
     await manager.run(stop);
     await events.flush(AbortSignal.timeout(lastEventsMs)).catch((error: unknown) => logger.warn({ err: error }, 'events were not written'));

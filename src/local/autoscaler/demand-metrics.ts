@@ -1,31 +1,31 @@
 import type { Demand } from '../../../controllers/demand/demand.ts';
+import { modelLoad } from '../../../controllers/demand/model-load.ts';
+import type { WorkerReports } from '../../../controllers/demand/worker-reports.ts';
+import { fleetMetrics, isFleetMetric, modelLabel } from '../../api/fleet-metrics.ts';
 import { parseLabelSelector } from '../../core/label-selector.ts';
-import { type MetricName, modelLabel } from '../../metrics-api/source.ts';
 import type { ReadMetric } from './external-metrics.ts';
-
-const numbers: Readonly<Record<MetricName, (demand: Demand) => number>> = {
-  modelfleet_requests_in_system: ({ inSystem }) => inSystem,
-  modelfleet_requests_waiting: ({ waiting }) => waiting,
-};
 
 type DemandMetricsOptions = {
   readonly demand: { of(model: string): Demand };
+  readonly reports: Pick<WorkerReports, 'of'>;
   /** Names of the ModelDeployments of a namespace. */
   readonly deployments: (namespace: string) => readonly string[];
-  /** Reads what the gateway does not count. */
+  /** Reads what is no metric of the fleet. */
   readonly others: ReadMetric;
 };
 
-/** Reads the metrics of the fleet from the gateway of this process: one series for each ModelDeployment. */
-export function demandMetrics({ demand, deployments, others }: DemandMetricsOptions): ReadMetric {
+/** Reads the metrics of the fleet from the gateway of this process and its workers: one series for each ModelDeployment that has a value. */
+export function demandMetrics({ demand, reports, deployments, others }: DemandMetricsOptions): ReadMetric {
   return async (namespace, metric, selector, signal) => {
-    if (!isOurs(metric)) return others(namespace, metric, selector, signal);
+    if (!isFleetMetric(metric)) return others(namespace, metric, selector, signal);
     const { matches } = parseLabelSelector(selector);
     const names = deployments(namespace).filter((name) => matches({ [modelLabel]: name }));
-    return names.map((name) => numbers[metric](demand.of(`${namespace}/${name}`)));
+    return names.flatMap((name) => {
+      const key = `${namespace}/${name}`;
+      const { kvCache, ...counts } = reports.of(key);
+      // What is old is not told: the autoscaler then says that it has no number, and leaves the replicas as they are.
+      const workers = kvCache?.stale ? counts : { ...counts, kvCache };
+      return fleetMetrics[metric].of(modelLoad(demand.of(key), workers)) ?? [];
+    });
   };
-}
-
-function isOurs(metric: string): metric is MetricName {
-  return Object.hasOwn(numbers, metric);
 }

@@ -1,0 +1,70 @@
+import type { Clock } from '../../src/core/clock.ts';
+import { type Logger, silentLogger } from '../../src/core/logger.ts';
+import { readAnswer } from '../modeldeployment/agent-answer.ts';
+import { Lanes } from '../modeldeployment/lanes.ts';
+import type { FetchStatus, Target } from '../modeldeployment/prober.ts';
+import type { WorkerReports } from './worker-reports.ts';
+
+/** An autoscaler looks each 15 s. */
+const roundMs = 5_000;
+const timeoutMs = 2_000;
+const atATime = 16;
+
+type Worker = Pick<Target, 'owner' | 'uid' | 'host' | 'managementPort'>;
+
+export type WorkerWatchOptions = {
+  /** Whom to ask in this round. */
+  readonly workers: () => readonly Worker[];
+  readonly fetchStatus: FetchStatus;
+  readonly reports: Pick<WorkerReports, 'told'>;
+  readonly clock: Clock;
+  readonly logger?: Logger | undefined;
+};
+
+/**
+ * Asks workers whose own numbers a model is scaled by, each five seconds. The prober of the controller asks them too, but only where it
+ * leads, and not so often; an autoscaler may ask any process.
+ */
+export class WorkerWatch {
+  readonly name = 'worker-watch';
+  private readonly options: WorkerWatchOptions;
+  private readonly logger: Logger;
+  private readonly lanes = new Lanes(atATime);
+
+  constructor(options: WorkerWatchOptions) {
+    this.options = options;
+    this.logger = options.logger ?? silentLogger;
+  }
+
+  /** Asks until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { workers, clock } = this.options;
+    while (!signal.aborted) {
+      await Promise.all(workers().map((worker) => this.ask(worker, signal)));
+      await clock.sleep(roundMs, signal).catch(() => {}); // aborted: the loop sees it
+    }
+  }
+
+  private async ask(worker: Worker, stop: AbortSignal): Promise<void> {
+    const { reports, clock, fetchStatus } = this.options;
+    try {
+      await this.lanes.run(async () => {
+        const answer = await this.inTime((signal) => fetchStatus(worker, signal), stop);
+        reports.told(worker.owner, worker.uid, readAnswer(answer, clock.now()));
+      }, stop);
+    } catch (error) {
+      // What it told before grows old, and then no longer counts.
+      if (!stop.aborted) this.logger.debug({ err: error, replica: worker }, 'an agent did not answer');
+    }
+  }
+
+  private async inTime(work: (signal: AbortSignal) => Promise<unknown>, stop: AbortSignal): Promise<unknown> {
+    const late = new AbortController();
+    const over = new AbortController();
+    this.options.clock.sleep(timeoutMs, over.signal).then(
+      () => late.abort(new DOMException(`no answer within ${timeoutMs} ms`, 'TimeoutError')),
+      () => {}, // answered in time
+    );
+    return await work(AbortSignal.any([stop, late.signal])).finally(() => over.abort());
+  }
+}
