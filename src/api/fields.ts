@@ -65,7 +65,38 @@ function handedThrough<T>() {
 }
 
 export const affinity = handedThrough<Affinity>();
-export const scalingBehavior = handedThrough<Readonly<Record<string, unknown>>>();
+
+const scalingRules = z.object({
+  stabilizationWindowSeconds: int32(0, 3_600)
+    .describe('How long past recommendations count: the most cautious of them is followed.')
+    .exactOptional(),
+  selectPolicy: z
+    .enum(['Max', 'Min', 'Disabled'])
+    .describe('Which policy decides: the one that allows most or least; Disabled for no change in this direction.')
+    .exactOptional(),
+  policies: z
+    .array(
+      z.object({
+        type: z.enum(['Pods', 'Percent']).describe('What `value` counts.'),
+        value: int32(1, 2_147_483_647).describe('At most this change within a period.'),
+        periodSeconds: int32(1, 1_800).describe('Length of the period.'),
+      }),
+    )
+    .min(1)
+    .max(16)
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .describe('How fast replicas may change; they replace ours.')
+    .exactOptional(),
+  tolerance: text(/^[0-9]{1,3}(\.[0-9]{1,6})?$/, 10, 'write a share such as "0.05", in quotes')
+    .describe('A metric this close to its target asks for no change; the cluster must know this field.')
+    .exactOptional(),
+});
+
+/** `behavior` of an autoscaling/v2 HorizontalPodAutoscaler, with its limits: a deployment that it would refuse is refused at once. */
+export const scalingBehavior = z.object({
+  scaleUp: scalingRules.describe('More replicas.').exactOptional(),
+  scaleDown: scalingRules.describe('Fewer replicas.').exactOptional(),
+});
 
 const patchedContainer: JsonObject = {
   type: 'object',

@@ -249,7 +249,11 @@ const scaling = z
       .describe('Mean time from request to first token, waiting included, above which replicas are added. The largest count wins.')
       .exactOptional(),
     idleTimeout: duration.default('10m').describe('Silence after which the model goes to zero, when minReplicas is 0.'),
-    behavior: scalingBehavior.describe('As `behavior` of an autoscaling/v2 HorizontalPodAutoscaler.').exactOptional(),
+    behavior: scalingBehavior
+      .describe(
+        'As `behavior` of an autoscaling/v2 HorizontalPodAutoscaler; what is left out is as suits models: up at once, down after five minutes or twice the time of a load.',
+      )
+      .exactOptional(),
   })
   .meta(
     rules(

@@ -373,6 +373,27 @@ export const validationExamples: readonly ValidationExample[] = [
     message: 'scaling.minReplicas is above scaling.maxReplicas',
   },
   {
+    what: 'a behaviour that an autoscaler takes',
+    accepted: deployment({
+      scaling: {
+        maxReplicas: 3,
+        behavior: {
+          scaleUp: { selectPolicy: 'Max', tolerance: '0.05' },
+          scaleDown: { stabilizationWindowSeconds: 60, policies: [{ type: 'Pods', value: 1, periodSeconds: 30 }] },
+        },
+      },
+    }),
+    refused: deployment({ scaling: { maxReplicas: 3, behavior: { scaleDown: { stabilizationWindowSeconds: 7_200 } } } }),
+    field: 'spec.scaling.behavior.scaleDown.stabilizationWindowSeconds',
+  },
+  ...['scaleUp', 'scaleDown'].map((direction) => ({
+    what: `a tolerance of ${direction} that is a share`,
+    accepted: deployment({ scaling: { maxReplicas: 3, behavior: { [direction]: { tolerance: '0.2' } } } }),
+    refused: deployment({ scaling: { maxReplicas: 3, behavior: { [direction]: { tolerance: '20%' } } } }),
+    field: `spec.scaling.behavior.${direction}.tolerance`,
+    message: 'write a share such as "0.05", in quotes',
+  })),
+  {
     what: 'a share of the KV cache to scale on',
     accepted: deployment({ scaling: { maxReplicas: 3, targetKVCacheUsage: '0.80' } }),
     refused: deployment({ scaling: { maxReplicas: 3, targetKVCacheUsage: '80%' } }),
