@@ -5,6 +5,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { stringify } from 'yaml';
 import { GatewayMetrics } from '../src/gateway/metrics.ts';
 import { KubeMetrics } from '../src/kube/index.ts';
+import { RequestMetrics } from '../src/metrics-api/request-metrics.ts';
 import { dashboards } from '../src/observability/dashboards/all.ts';
 import { metricsOf } from '../src/observability/metric-table.ts';
 import { processMetrics } from '../src/observability/process-row.ts';
@@ -19,6 +20,7 @@ const chartFiles = 'charts/modelfleet/files';
 export function exportedMetrics(): readonly ProcessMetrics[] {
   const controller = new Registry();
   new KubeMetrics(controller);
+  new RequestMetrics(controller);
   const gateway = new Registry();
   new GatewayMetrics(gateway, { find: () => undefined, served: () => [], all: () => [] });
   const worker = new WorkerMetrics('', { running: zero, waiting: zero, kvCacheUsage: zero, loadPercent: zero, ready: no, draining: no });

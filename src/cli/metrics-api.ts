@@ -1,9 +1,11 @@
+import type { Registry } from 'prom-client';
 import type { DemandWatch } from '../../controllers/demand/demand-watch.ts';
 import type { WorkerReports } from '../../controllers/demand/worker-reports.ts';
 import { modelDeployments } from '../../controllers/modeldeployment/status-writer.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { type InformerCache, type KubeClient, type Manager, refKey } from '../kube/index.ts';
+import { RequestMetrics } from '../metrics-api/request-metrics.ts';
 import { DemandMetrics } from './demand-metrics.ts';
 import { podNamespace } from './pod-namespace.ts';
 import { addWorkerWatch } from './worker-watch.ts';
@@ -28,6 +30,7 @@ type Parts = {
   readonly anytimeClient: KubeClient;
   readonly demand: DemandWatch | undefined;
   readonly reports: WorkerReports;
+  readonly registry: Registry;
   readonly logger: Logger;
 };
 
@@ -37,7 +40,7 @@ const byPlace = 'metrics-namespace';
 /** Adds the metrics API to the controller when it is asked for: served by every process, its certificate kept by the one that leads. */
 export async function addMetricsApi(
   flags: MetricsApiFlags,
-  { manager, cache, client, anytimeClient, demand, reports, logger }: Parts,
+  { manager, cache, client, anytimeClient, demand, reports, registry, logger }: Parts,
 ): Promise<void> {
   const { host, metricsApiPort: port } = flags;
   if (port === undefined) return;
@@ -66,7 +69,18 @@ export async function addMetricsApi(
   addWorkerWatch(scope, { manager, cache, deployments: store, reports, clock, logger });
   manager.addRunnable(source);
   manager.addRunnable(
-    metricsApi({ host, port, flag: '--metrics-api-port', client: anytimeClient, secret, source, objects, clock, logger }),
+    metricsApi({
+      host,
+      port,
+      flag: '--metrics-api-port',
+      client: anytimeClient,
+      secret,
+      source,
+      objects,
+      requests: new RequestMetrics(registry),
+      clock,
+      logger,
+    }),
   );
   manager.addController(() => new CertificateKeeper({ client, secret, service, clock, logger }));
 }

@@ -1,13 +1,16 @@
+import { Registry } from 'prom-client';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { metricNames } from '../api/fleet-metrics.ts';
 import { FakeClock } from '../core/fake-clock.ts';
 import { isJsonObject } from '../core/json.ts';
 import { silentLogger } from '../core/logger.ts';
+import { eventually } from '../kube/testing/eventually.fake.ts';
 import { metricsApp } from './app.ts';
 import { Authenticator } from './authenticator.ts';
 import type { Identity } from './certificates/identity.ts';
 import { takeStep } from './certificates/make.ts';
 import { aggregatedType } from './negotiation.ts';
+import { RequestMetrics } from './request-metrics.ts';
 import type { Sample } from './source.ts';
 import { type Asker, ask } from './testing/ask.fake.ts';
 import { makeAuthority, makeClient, type Pair, trustData } from './testing/pki.fake.ts';
@@ -28,6 +31,7 @@ let trust: Trust;
 let identity: Identity;
 let server: TlsServer;
 let samples: Sample[];
+const registry = new Registry();
 let fails: Error | undefined;
 const reviewed: [User, Access][] = [];
 
@@ -60,6 +64,7 @@ beforeAll(async () => {
       { name: 'gemma', labels: { team: 'b' } },
       { name: 'asleep', labels: { team: 'a' } },
     ],
+    requests: new RequestMetrics(registry),
     clock: new FakeClock(now),
     logger,
   });
@@ -252,6 +257,25 @@ test('probes are open to everybody', async () => {
   for (const path of ['/healthz', '/livez', '/readyz']) {
     expect(await get(path, { pair: undefined, headers: {} })).toMatchObject({ code: 200, body: 'ok' });
   }
+});
+
+test('counts what it answers by group and code, probes aside', async () => {
+  registry.resetMetrics();
+  await get(`${external}/namespaces/models/${metric}`);
+  await get(`${external}/namespaces/models/other`);
+  await get(`${custom}/namespaces/models/modeldeployments.modelfleet.dev/qwen/${metric}`);
+  await get('/apis');
+  await get('/healthz');
+  const counted = async () => (await registry.metrics()).split('\n').filter((line) => line.includes('_seconds_count'));
+  const count = (group: string, code: number) => `modelfleet_metrics_api_request_duration_seconds_count{group="${group}",code="${code}"} 1`;
+  await eventually(async () =>
+    expect(await counted()).toEqual([
+      count('external.metrics.k8s.io', 200),
+      count('external.metrics.k8s.io', 404),
+      count('custom.metrics.k8s.io', 200),
+      count('none', 200),
+    ]),
+  );
 });
 
 test('nothing can be written', async () => {

@@ -10,6 +10,7 @@ import { aggregatedType, negotiate } from './negotiation.ts';
 import type { ModelObjects } from './objects.ts';
 import { openapiDocuments } from './openapi.ts';
 import { chainOf } from './peer.ts';
+import type { RequestMetrics } from './request-metrics.ts';
 import type { Reviews } from './reviews.ts';
 import { metricNamed, selectorOf, selectSamples } from './series.ts';
 import type { MetricSource, Sample } from './source.ts';
@@ -21,6 +22,8 @@ export type AppOptions = {
   readonly reviews: Pick<Reviews, 'mayRead'>;
   readonly source: MetricSource;
   readonly objects: ModelObjects;
+  /** Nobody measures unless given. */
+  readonly requests?: RequestMetrics | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 };
@@ -30,7 +33,7 @@ type Answer = (request: Request, user: User) => Promise<JsonObject> | JsonObject
 const jsonType = 'application/json';
 
 /** The two APIs over HTTP. Probes are open to all, what the APIs are like to everybody who is known, values to whoever may read them. */
-export function metricsApp({ authenticator, reviews, source, objects, clock, logger }: AppOptions): Express {
+export function metricsApp({ authenticator, reviews, source, objects, requests, clock, logger }: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
@@ -48,6 +51,7 @@ export function metricsApp({ authenticator, reviews, source, objects, clock, log
   };
 
   for (const path of ['/healthz', '/livez', '/readyz']) app.get(path, (_request, response) => void response.type('text/plain').send('ok'));
+  if (requests) app.use(requests.middleware);
   app.use((request, _response, next) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') throw failures.methodNotAllowed();
     next();

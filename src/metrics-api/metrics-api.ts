@@ -6,6 +6,7 @@ import { Authenticator } from './authenticator.ts';
 import { readIdentity } from './certificates/identity.ts';
 import type { ModelObjects } from './objects.ts';
 import type { Place } from './place.ts';
+import type { RequestMetrics } from './request-metrics.ts';
 import { Reviews } from './reviews.ts';
 import type { MetricSource } from './source.ts';
 import { serveTls, type TlsMaterial, type TlsServer } from './tls-server.ts';
@@ -23,6 +24,8 @@ export type MetricsApiOptions = {
   readonly secret: Place;
   readonly source: MetricSource;
   readonly objects: ModelObjects;
+  /** Nobody measures unless given. */
+  readonly requests?: RequestMetrics | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 };
@@ -41,7 +44,8 @@ export function metricsApi(options: MetricsApiOptions): Runnable {
   return { name: 'metrics-api', run: (signal) => run(options, signal) };
 }
 
-async function run({ host, port, flag, client, secret, source, objects, clock, logger }: MetricsApiOptions, signal: AbortSignal) {
+async function run(options: MetricsApiOptions, signal: AbortSignal) {
+  const { host, port, flag, client, secret, source, objects, requests, clock, logger } = options;
   const ended = new AbortController();
   const until = AbortSignal.any([signal, ended.signal]);
   const cache = new InformerCache(client, { clock, logger });
@@ -69,7 +73,7 @@ async function run({ host, port, flag, client, secret, source, objects, clock, l
     if (signal.aborted || !material) return;
     const reviews = new Reviews({ client, clock, signal: until });
     const authenticator = new Authenticator({ trust: () => trust.value, reviewToken: (token) => reviews.userOf(token), clock });
-    const app = metricsApp({ authenticator, reviews, source, objects, clock, logger });
+    const app = metricsApp({ authenticator, reviews, source, objects, requests, clock, logger });
     server = await serveTls({ host, port, flag }, material, app, { clock, logger });
     logger.info({ port: server.port }, 'the metrics API listens');
     onChange();

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { fleetMetrics, metricNames } from '../api/fleet-metrics.ts';
 import type { JsonObject } from '../core/json.ts';
 import { customMetrics, externalMetrics, groupVersionOf, type ServedGroup, servedGroups } from './groups.ts';
 
@@ -58,13 +59,15 @@ function kindOf({ group, version, kind }: ServedGroup): JsonObject {
   return { group, version, kind };
 }
 
+const metricsInWords = `The metric asked for. ${metricNames.map((name) => `\`${name}\`: ${fleetMetrics[name].help}`).join(' ')}`;
+
 type Parameter = { readonly name: string; readonly where: 'path' | 'query'; readonly description: string };
 
 function parametersOf({ path, query }: ServedGroup): Parameter[] {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
     name,
     where: 'path' as const,
-    description: `The ${name} asked for.`,
+    description: name === 'metric' ? metricsInWords : `The ${name} asked for.`,
   }));
   return [...inPath, ...Object.entries(query).map(([name, description]) => ({ name, where: 'query' as const, description }))];
 }

@@ -112,7 +112,7 @@ async function run(options: Options): Promise<void> {
     manager.addCache(cache);
     const demand = await addDemandWatch(options, { manager, cache, logger });
     const reports = new WorkerReports(systemClock);
-    await addMetricsApi(options, { manager, cache, client, anytimeClient: eventClient, demand, reports, logger });
+    await addMetricsApi(options, { manager, cache, client, anytimeClient: eventClient, demand, reports, registry, logger });
     const workerImagePullSecrets = options.workerImagePullSecret;
     manager.addController(() =>
       modelDeploymentController({
