@@ -7,6 +7,7 @@ await runProgram({
   gateway: async () => (await import('./commands/gateway.ts')).gatewayCommand(),
   worker: async () => (await import('./commands/worker.ts')).workerCommand(),
   models: async () => (await import('./commands/models.ts')).modelsCommand(),
+  explain: async () => (await import('./commands/explain.ts')).explainCommand(),
   history: async () => (await import('./commands/history.ts')).historyCommand(),
   rollback: async () => (await import('./commands/rollback.ts')).rollbackCommand(),
   keys: async () => (await import('./commands/keys.ts')).keysCommand(),

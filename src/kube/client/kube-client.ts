@@ -224,7 +224,8 @@ export class KubeClient {
     return this.transport.close();
   }
 
-  private async text(method: HttpRequest['method'], path: string, options: RawRequest): Promise<string> {
+  /** Any request whose answer is text, such as one that goes on to a pod. */
+  async text(method: HttpRequest['method'], path: string, options: RawRequest): Promise<string> {
     const { query, body, contentType = 'application/json', signal, timeoutMs = defaultTimeoutMs } = options;
     const deadline = startDeadline(this.clock, timeoutMs, `${method} ${path}`, signal);
     const request: HttpRequest = {
