@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
-import { ModelLine, type Place } from '../../src/gateway/line.ts';
+import { ModelLine } from '../../src/gateway/line.ts';
 import type { Model } from '../../src/gateway/models.ts';
+import type { Place } from '../../src/gateway/place.ts';
 import { StatsStream } from '../../src/gateway/stats-stream.ts';
+import { patient } from '../../src/gateway/testing/terms.fake.ts';
 import type { Handler, Pod } from '../../src/kube/index.ts';
 import { eventually } from '../../src/kube/testing/eventually.fake.ts';
 import { DemandWatch } from './demand-watch.ts';
@@ -15,6 +17,7 @@ const limits = {
   maxConcurrencyPerReplica: 1,
   maxQueue: 1_000,
   queueTimeoutMs: 1_000,
+  holdTimeoutMs: 1_000,
   firstTokenTimeoutMs: 1_000,
   idleStreamTimeoutMs: 1_000,
   requestTimeoutMs: 1_000,
@@ -49,7 +52,7 @@ class Gateway {
     const spec = { key, names: [], createdAt: 0, limits, availability: 'serving' } as const;
     const model = this.lines.get(key) ?? { spec, line: new ModelLine(limits, () => 0, Date.now) };
     this.lines.set(key, model);
-    for (let index = 0; index < count; index += 1) this.places.push(model.line.join(60_000));
+    for (let index = 0; index < count; index += 1) this.places.push(model.line.join(patient(60_000)));
   }
 
   release(): void {

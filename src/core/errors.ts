@@ -154,6 +154,13 @@ export const errors = catalogue({
     code: 'model_unavailable',
     message: (model: string) => `No replica of \`${model}\` can serve now. Try again later.`,
   },
+  modelAtZero: {
+    status: 503,
+    type: 'service_unavailable',
+    code: 'model_unavailable',
+    message: (model: string, namespace: string, name: string) =>
+      `The model \`${model}\` has been scaled to zero by hand, so that no call starts it. Whoever operates it can: \`kubectl scale mdep/${name} -n ${namespace} --replicas=1\`.`,
+  },
   draining: { status: 503, type: 'service_unavailable', code: 'draining', message: () => 'This replica is shutting down. Try again.' },
   starting: {
     status: 503,

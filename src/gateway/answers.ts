@@ -1,5 +1,6 @@
 import type { HttpError } from '../core/errors.ts';
 import type { Exchange } from './exchange.ts';
+import { errorEvent } from './sse.ts';
 
 /** Name of the header that carries a request's id, in and out. */
 export const requestIdHeader = 'x-request-id';
@@ -18,11 +19,13 @@ export function sendJson(exchange: Exchange, status: number, body: unknown, head
     .end(bytes);
 }
 
-/** Answers with an error in OpenAI's shape; an answer that has begun can only be cut off. */
+/** Answers with an error in OpenAI's shape: one of server-sent events ends with it, any other that has begun can only be cut off. */
 export function sendError(exchange: Exchange, error: HttpError): void {
-  if (exchange.response.headersSent) {
+  const { response, inEvents } = exchange;
+  if (response.headersSent) {
     exchange.outcome = error.status;
-    exchange.response.destroy();
+    if (inEvents) response.end(errorEvent(error));
+    else response.destroy();
     return;
   }
   sendJson(exchange, error.status, error, error.headers);

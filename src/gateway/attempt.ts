@@ -8,7 +8,7 @@ import { downstreamHeaders, upstreamHeaders } from './headers.ts';
 import { type AttemptFailure, isRetryableStatus } from './policies/retry.ts';
 import type { ServingLimits } from './ports.ts';
 import type { Replica } from './replica.ts';
-import { EventCutter, errorEvent } from './sse.ts';
+import { EventCutter, errorEvent, workerErrorEvent } from './sse.ts';
 import { after } from './timers.ts';
 
 /** How an attempt ended: `answered` (also when the answer broke off), or with nothing sent to the caller. */
@@ -100,7 +100,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     this.status = status;
     this.headers = headers;
     if (headers['content-type']?.startsWith('text/event-stream')) this.mode = 'events';
-    else if (given(this.exchange.call).stream && status < 300) this.mode = 'raw';
+    else if (given(this.exchange.call).stream && status < 300 && !this.exchange.inEvents) this.mode = 'raw';
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -116,6 +116,10 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     if (this.settled) return;
     const { response } = this.exchange;
     const rest = this.mode === 'events' ? this.cutter.rest() : undefined;
+    if (this.mode === 'whole' && this.exchange.inEvents) {
+      this.endEvents(this.takeCollected());
+      return;
+    }
     if (this.mode === 'whole') {
       const body = this.takeCollected();
       const headers = downstreamHeaders(this.exchange, this.headers);
@@ -173,9 +177,26 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     this.settle({ kind: 'answered' });
   }
 
+  /** The caller has got comments of server-sent events and the replica has answered with something else: an error, or what it should not. */
+  private endEvents(body: Buffer): void {
+    const event = this.status < 300 ? undefined : workerErrorEvent(body);
+    if (event === undefined) {
+      const cause = new Error(`the replica answered ${this.status} ${this.headers['content-type'] ?? ''} where a stream was asked for`);
+      this.breakOff(errors.upstreamFailed(given(this.exchange.call).model).withCause(cause));
+      return;
+    }
+    this.exchange.outcome = this.status;
+    this.exchange.response.end(event);
+    this.settle({ kind: 'answered' });
+  }
+
   private noteFirstByte(): void {
     const { clock, limits } = this.options;
-    this.exchange.firstByteAt = clock.now();
+    const { exchange } = this;
+    exchange.firstByteAt = clock.now();
+    // Only a stream tells its first token, and more replicas would not have spared a load to those who waited for it.
+    if (this.mode !== 'whole' && this.status < 300 && given(exchange.call).stream && !exchange.wasHeld)
+      given(exchange.model).line.noteFirstToken(exchange.firstByteAt - exchange.arrivedAt);
     if (!this.silenceTimer) return;
     clearTimeout(this.silenceTimer);
     this.silenceTimer = after(limits.idleStreamTimeoutMs, () => this.timeOut('the next part of the answer'));
@@ -184,7 +205,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
   /** Headers wait for the first bytes of the body: until then another replica can still answer, and both go out in one packet. */
   private begin(): void {
     if (this.begun) return;
-    this.exchange.response.writeHead(this.status, downstreamHeaders(this.exchange, this.headers));
+    if (!this.exchange.inEvents) this.exchange.response.writeHead(this.status, downstreamHeaders(this.exchange, this.headers));
     this.begun = true;
   }
 
@@ -203,7 +224,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
   private collect(chunk: Buffer): Buffer | undefined {
     this.collected.push(chunk);
     this.collectedBytes += chunk.length;
-    if (this.collectedBytes <= maxCollectedBytes) return undefined;
+    if (this.collectedBytes <= maxCollectedBytes || this.exchange.inEvents) return undefined;
     this.mode = 'raw';
     return this.takeCollected();
   }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Lease, Place } from './line.ts';
 import type { Model } from './models.ts';
+import type { Lease, Place } from './place.ts';
 import type { Caller } from './ports.ts';
 
 /** What the gateway reads of a request's body; the body itself goes on unchanged. */
@@ -37,6 +37,10 @@ export class Exchange {
   leasedAt: number | undefined;
   firstByteAt: number | undefined;
   retries = 0;
+  /** It has waited for a load. */
+  wasHeld = false;
+  /** Comments of server-sent events have been sent: whatever comes now, an error too, must be an event. */
+  inEvents = false;
 
   /** The caller's connection is gone: there is nobody to answer. */
   gone = false;

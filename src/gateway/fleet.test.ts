@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
 import { Fleet } from './fleet.ts';
 import type { ModelSpec } from './ports.ts';
+import { patient } from './testing/terms.fake.ts';
 
 const limits = {
   maxConcurrencyPerReplica: 2,
   maxQueue: 5,
   queueTimeoutMs: 1_000,
+  holdTimeoutMs: 1_000,
   firstTokenTimeoutMs: 1_000,
   idleStreamTimeoutMs: 1_000,
   requestTimeoutMs: 1_000,
@@ -64,7 +66,7 @@ test('a change of the limits holds for requests that come after it', () => {
   const { fleet: models } = fleet();
   models.setModel(model('ns/m', 1, 'm'));
   models.setModel({ ...model('ns/m', 1, 'm'), limits: { ...limits, maxQueue: 0 } });
-  expect(models.find('m')?.line.join(1_000).turn).toEqual({ kind: 'refused', why: 'full' });
+  expect(models.find('m')?.line.join(patient(1_000)).turn).toEqual({ kind: 'refused', why: 'full' });
 });
 
 test('replicas may be seen before their deployment', () => {

@@ -9,6 +9,7 @@ const closedLimits: ServingLimits = {
   maxConcurrencyPerReplica: 1,
   maxQueue: 0,
   queueTimeoutMs: 0,
+  holdTimeoutMs: 0,
   firstTokenTimeoutMs: 0,
   idleStreamTimeoutMs: 0,
   requestTimeoutMs: 0,

@@ -1,13 +1,16 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type Lease, ModelLine, type Place } from './line.ts';
+import { ModelLine } from './line.ts';
+import type { Lease, Place } from './place.ts';
 import type { ServingLimits } from './ports.ts';
 import { Replica } from './replica.ts';
+import { patient } from './testing/terms.fake.ts';
 
 const limits: ServingLimits = {
   maxConcurrencyPerReplica: 2,
   maxQueue: 5,
   queueTimeoutMs: 1_000,
+  holdTimeoutMs: 1_000,
   firstTokenTimeoutMs: 1_000,
   idleStreamTimeoutMs: 1_000,
   requestTimeoutMs: 1_000,
@@ -40,17 +43,17 @@ const whyOf = (place: Place) => (place.turn?.kind === 'refused' ? place.turn.why
 test('the least busy replica gets the next request', () => {
   const [a, b] = [replica('a'), replica('b')];
   const requests = line(a, b);
-  const names = Array.from({ length: 4 }, () => leaseOf(requests.join(1_000))?.replica.id);
+  const names = Array.from({ length: 4 }, () => leaseOf(requests.join(patient(1_000)))?.replica.id);
   expect(names).toEqual(['a', 'b', 'a', 'b']);
-  expect(leaseOf(requests.join(1_000))).toBeUndefined();
+  expect(leaseOf(requests.join(patient(1_000)))).toBeUndefined();
 });
 
 test('a request that came back goes before those that wait, and not to the replica that failed it', () => {
   const [a, b] = [replica('a'), replica('b')];
   const requests = line(a, b);
-  const held = Array.from({ length: 4 }, () => requests.join(1_000));
-  const waiting = requests.join(1_000);
-  const back = requests.rejoin(1_000, new Map([[a, a.epoch]]));
+  const held = Array.from({ length: 4 }, () => requests.join(patient(1_000)));
+  const waiting = requests.join(patient(1_000));
+  const back = requests.rejoin(patient(1_000), new Map([[a, a.epoch]]));
 
   leaseOf(held[0] as Place)?.release();
   expect([leaseOf(back), leaseOf(waiting)?.replica.id]).toEqual([undefined, 'a']);
@@ -63,7 +66,7 @@ test('a replica that became ready anew may be asked again', () => {
   const requests = line(a);
   const avoided = new Map([[a, a.epoch]]);
   expect(requests.hasOther(avoided)).toBe(false);
-  const back = requests.rejoin(1_000, avoided);
+  const back = requests.rejoin(patient(1_000), avoided);
   expect(back.turn).toBeUndefined();
 
   a.ready = false;
@@ -74,7 +77,7 @@ test('a replica that became ready anew may be asked again', () => {
 
 test('patience ends, at the time and not before', () => {
   const requests = line();
-  const place = requests.join(1_000);
+  const place = requests.join(patient(1_000));
   vi.advanceTimersByTime(999);
   expect(place.turn).toBeUndefined();
   vi.advanceTimersByTime(1);
@@ -82,10 +85,60 @@ test('patience ends, at the time and not before', () => {
   expect(requests.length).toBe(0);
 });
 
+test('a load and a free slot are waited for with a patience each, and none begins anew', () => {
+  const a = replica('a', false);
+  const requests = line(a);
+  const both = requests.join({ holdMs: 1_000, queueMs: 300, totalMs: 60_000, tokens: 0 });
+  const taken = [0, 1].map(() => requests.join(patient(60_000)));
+  const flip = (ready: boolean) => {
+    a.ready = ready;
+    requests.changed();
+  };
+  // Of three who wait for the load two find a slot.
+  flip(true);
+  expect([leaseOf(both)?.replica, ...taken.map((place) => leaseOf(place)?.replica)]).toEqual([a, a, undefined]);
+  const next = requests.join({ holdMs: 1_000, queueMs: 300, totalMs: 60_000, tokens: 0 });
+  vi.advanceTimersByTime(200);
+  flip(false);
+  vi.advanceTimersByTime(900);
+  expect(next.turn).toBeUndefined();
+  flip(true);
+  vi.advanceTimersByTime(99);
+  expect(next.turn).toBeUndefined();
+  vi.advanceTimersByTime(1);
+  expect([whyOf(next), next.wasHeld]).toEqual(['overdue', true]);
+});
+
+test('nobody waits longer than his request may take in all', () => {
+  const a = replica('a', false);
+  const requests = line(a);
+  const place = requests.join({ holdMs: 60_000, queueMs: 60_000, totalMs: 1_000, tokens: 0 });
+  vi.advanceTimersByTime(600);
+  a.ready = true;
+  a.inFlight = limits.maxConcurrencyPerReplica;
+  requests.changed();
+  vi.advanceTimersByTime(399);
+  expect(place.turn).toBeUndefined();
+  vi.advanceTimersByTime(1);
+  expect(whyOf(place)).toBe('overdue');
+});
+
+test('knows how long answers take, of answers only', () => {
+  const a = replica('a');
+  const requests = line(a);
+  expect(requests.serviceMs).toBeUndefined();
+  const [first, second] = [requests.join(patient(1_000)), requests.join(patient(1_000))];
+  leaseOf(first)?.release(false);
+  expect(requests.serviceMs).toBeUndefined();
+  vi.advanceTimersByTime(4_000);
+  leaseOf(second)?.release();
+  expect(requests.serviceMs).toBe(4_000);
+});
+
 test('a slot is given back once, however often it is released', () => {
   const a = replica('a');
   const requests = line(a);
-  const lease = leaseOf(requests.join(1_000));
+  const lease = leaseOf(requests.join(patient(1_000)));
   lease?.release();
   lease?.release();
   expect(a.inFlight).toBe(0);
@@ -94,10 +147,10 @@ test('a slot is given back once, however often it is released', () => {
 test('Retry-After grows with the line and shrinks with the slots', () => {
   const a = replica('a');
   const requests = line(a);
-  const held = [requests.join(60_000), requests.join(60_000)];
+  const held = [requests.join(patient(60_000)), requests.join(patient(60_000))];
   vi.advanceTimersByTime(20_000);
   for (const place of held) leaseOf(place)?.release();
-  for (let index = 0; index < 4; index += 1) requests.join(60_000);
+  for (let index = 0; index < 4; index += 1) requests.join(patient(60_000));
   const alone = requests.expectedWaitSeconds;
   expect(alone).toBeGreaterThan(1);
   requests.replicas.add(replica('b', true));
@@ -109,7 +162,7 @@ type Step = { readonly do: 'join' | 'wait' | 'release' | 'leave' | 'flip' | 'bac
 const steps = ['join', 'join', 'join', 'join', 'wait', 'release', 'leave', 'flip', 'back'] as const;
 const step: fc.Arbitrary<Step> = fc.record({ do: fc.constantFrom(...steps), which: fc.nat(20) });
 
-test('whatever happens: slots are never exceeded, nobody is lost, and those who wait are served in order', () => {
+test('whatever happens: slots are never exceeded, nobody and no token is lost, and those who wait are served in order', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), fc.integer({ min: 1, max: 3 }), fc.nat({ max: 6 }), (actions, slots, maxQueue) => {
       const replicas = [replica('a'), replica('b', false)];
@@ -117,6 +170,12 @@ test('whatever happens: slots are never exceeded, nobody is lost, and those who 
       for (const each of replicas) requests.replicas.add(each);
       const joined: Place[] = [];
       const returned: Place[] = [];
+      const tokensOf = new Map<Place, number>();
+      const terms = () => patient(1_000, 1 + tokensOf.size);
+      const noted = (place: Place) => {
+        tokensOf.set(place, 1 + tokensOf.size);
+        return place;
+      };
       const leases = () => [...joined, ...returned].flatMap((place) => leaseOf(place) ?? []);
       const released = new Set<Lease>();
       const running = () => leases().filter((lease) => !released.has(lease));
@@ -128,7 +187,7 @@ test('whatever happens: slots are never exceeded, nobody is lost, and those who 
 
       for (const action of actions) {
         const waitedBefore = joined.filter((place) => !place.turn);
-        if (action.do === 'join') joined.push(requests.join(1_000));
+        if (action.do === 'join') joined.push(noted(requests.join(terms())));
         else if (action.do === 'wait') vi.advanceTimersByTime(400);
         else if (action.do === 'release') release(running()[action.which % Math.max(running().length, 1)]);
         else if (action.do === 'leave') waitedBefore[action.which % Math.max(waitedBefore.length, 1)]?.leave('unavailable');
@@ -139,7 +198,7 @@ test('whatever happens: slots are never exceeded, nobody is lost, and those who 
         } else {
           const failed = running()[action.which % Math.max(running().length, 1)];
           release(failed);
-          if (failed) returned.push(requests.rejoin(1_000, new Map([[failed.replica, failed.epoch]])));
+          if (failed) returned.push(noted(requests.rejoin(terms(), new Map([[failed.replica, failed.epoch]]))));
         }
 
         for (const each of replicas) {
@@ -148,6 +207,8 @@ test('whatever happens: slots are never exceeded, nobody is lost, and those who 
         }
         const pending = [...joined, ...returned].filter((place) => !place.turn);
         expect(requests.length).toBe(pending.length);
+        const inSystem = [...tokensOf].filter(([place]) => !place.turn || running().some((lease) => lease === leaseOf(place)));
+        expect(requests.tokensInFlight).toBe(inSystem.reduce((sum, [, tokens]) => sum + tokens, 0));
         expect(joined.filter((place) => !place.turn).length).toBeLessThanOrEqual(maxQueue);
         // First come, first served: among those who waited, whoever got a slot was before all who still wait.
         const firstStillWaiting = waitedBefore.findIndex((place) => !place.turn);
@@ -162,6 +223,7 @@ test('whatever happens: slots are never exceeded, nobody is lost, and those who 
       expect([...joined, ...returned].every((place) => place.turn)).toBe(true);
       for (const lease of running()) release(lease);
       expect(replicas.map((each) => each.inFlight)).toEqual([0, 0]);
+      expect(requests.tokensInFlight).toBe(0);
     }),
   );
 });

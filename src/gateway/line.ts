@@ -1,79 +1,13 @@
 import type { Random } from '../core/clock.ts';
+import { Lease, Place, type Terms, type Waiting } from './place.ts';
 import { admit, expectedWaitSeconds, inVain, type Refusal } from './policies/admission.ts';
 import { type Avoided, eligible, leastLoaded } from './policies/balance.ts';
 import type { Availability, ServingLimits } from './ports.ts';
+import { RecentMean } from './recent-mean.ts';
 import type { Replica } from './replica.ts';
-import { after } from './timers.ts';
 
 /** A replica that is loading again is asked again after this long, unless the cluster tells more. */
 const restMs = 1_000;
-
-/** How a request's wait ended: with a slot of a replica, or without. */
-export type Turn = { readonly kind: 'lease'; readonly lease: Lease } | { readonly kind: 'refused'; readonly why: Refusal };
-
-/** A slot of a replica, held from the pick until the answer's end. */
-export class Lease {
-  readonly replica: Replica;
-  /** The replica's epoch at the pick. */
-  readonly epoch: number;
-  private readonly onRelease: () => void;
-  private held = true;
-
-  constructor(replica: Replica, onRelease: () => void) {
-    this.replica = replica;
-    this.epoch = replica.epoch;
-    this.onRelease = onRelease;
-    replica.inFlight += 1;
-  }
-
-  /** Gives the slot to the next in line; only the first call counts. */
-  release(): void {
-    if (!this.held) return;
-    this.held = false;
-    this.replica.inFlight -= 1;
-    this.onRelease();
-  }
-}
-
-/** A request's place in line. Settles once. */
-export class Place {
-  turn: Turn | undefined;
-  readonly avoided: Avoided<Replica> | undefined;
-  private wake: ((turn: Turn) => void) | undefined;
-  private readonly onLeave: (place: Place) => void;
-  private timer: NodeJS.Timeout | undefined;
-
-  constructor(avoided: Avoided<Replica> | undefined, onLeave: (place: Place) => void) {
-    this.avoided = avoided;
-    this.onLeave = onLeave;
-  }
-
-  /** The turn, now or when it comes. */
-  wait(): Turn | Promise<Turn> {
-    if (this.turn) return this.turn;
-    return new Promise((resolve) => {
-      this.wake = resolve;
-    });
-  }
-
-  expireAfter(ms: number): void {
-    this.timer = after(ms, () => this.leave('overdue'));
-  }
-
-  settle(turn: Turn): void {
-    clearTimeout(this.timer);
-    this.turn = turn;
-    this.wake?.(turn);
-  }
-
-  /** Gives the place up; a slot that came already is given back. */
-  leave(why: Refusal): void {
-    if (this.turn?.kind === 'lease') this.turn.lease.release();
-    if (this.turn) return;
-    this.onLeave(this);
-    this.settle({ kind: 'refused', why });
-  }
-}
 
 /**
  * The requests of one model in front of its replicas. First come, first served, bound late:
@@ -86,9 +20,16 @@ export class ModelLine {
   /** Sets, because they keep the order of arrival and let anyone leave from the middle. */
   private readonly waiting = new Set<Place>();
   private readonly returning = new Set<Place>();
+  /** How all of them wait now. */
+  private waitingAs: Waiting = 'held';
+  private readonly listeners = new Set<() => void>();
   private readonly random: Random;
   private readonly now: () => number;
+  /** A guess until the first answer has ended. */
   private meanServiceMs = 1_000;
+  private answers = 0;
+  private readonly firstTokens = new RecentMean();
+  private tokens = 0;
 
   constructor(limits: ServingLimits, random: Random, now: () => number) {
     this.limits = limits;
@@ -112,16 +53,31 @@ export class ModelLine {
     return total;
   }
 
+  /** What all that wait and run may cost in tokens. */
+  get tokensInFlight(): number {
+    return this.tokens;
+  }
+
+  /** Mean time that a replica works for an answer, in milliseconds; undefined before the first. */
+  get serviceMs(): number | undefined {
+    return this.answers === 0 ? undefined : this.meanServiceMs;
+  }
+
+  /** Mean time to first token in milliseconds, of how many streams of the last half minute; undefined when of none. */
+  get timeToFirstToken(): { readonly mean: number; readonly count: number } | undefined {
+    return this.firstTokens.read(this.now());
+  }
+
   /** Seconds until somebody who joined now might be served. */
   get expectedWaitSeconds(): number {
     return expectedWaitSeconds(this.length + 1, this.readyReplicas * this.limits.maxConcurrencyPerReplica, this.meanServiceMs);
   }
 
-  /** Takes a place at the end of the line for `patienceMs` at most; it may have its slot already, or be refused already. */
-  join(patienceMs: number): Place {
-    const place = new Place(undefined, this.forget);
+  /** Takes a place at the end of the line; it may have its slot already, or be refused already. */
+  join(terms: Terms): Place {
+    const place = new Place(terms, undefined, this.forget);
     // Whoever came back and still waits cannot use what is free, so only those in `waiting` come first.
-    if (this.waiting.size === 0 && !this.inVain() && this.tryServe(place)) return place;
+    if (this.waiting.size === 0 && !this.inVain() && this.tryServe(place)) return this.counted(place);
 
     const why = admit({
       availability: this.availability,
@@ -129,24 +85,27 @@ export class ModelLine {
       waiting: this.waiting.size,
       maxQueue: this.limits.maxQueue,
     });
-    if (why) place.settle({ kind: 'refused', why });
-    else {
-      this.waiting.add(place);
-      place.expireAfter(patienceMs);
-    }
-    return place;
+    return why ? refused(place, why) : this.letWait(place, this.waiting);
   }
 
   /** Takes a place before everybody who waits, for a request that a replica failed before it answered. */
-  rejoin(patienceMs: number, avoided: Avoided<Replica>): Place {
-    const place = new Place(avoided, this.forget);
+  rejoin(terms: Terms, avoided: Avoided<Replica>): Place {
+    const place = new Place(terms, avoided, this.forget);
     const why = this.inVain();
-    if (why) place.settle({ kind: 'refused', why });
-    else if (!this.tryServe(place)) {
-      this.returning.add(place);
-      place.expireAfter(patienceMs);
-    }
-    return place;
+    if (why) return refused(place, why);
+    return this.tryServe(place) ? this.counted(place) : this.letWait(place, this.returning);
+  }
+
+  /** A stream's first token came so long after the request. */
+  noteFirstToken(ms: number): void {
+    this.firstTokens.note(ms, this.now());
+  }
+
+  /** Calls `onNews` when the deployment has changed, until the function that it returns is called. */
+  subscribe(onNews: () => void): () => void {
+    const listener = () => onNews();
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   /** Sends nothing to a replica whose engine does not run, for a moment. */
@@ -164,15 +123,19 @@ export class ModelLine {
     this.limits = limits;
     this.availability = availability;
     this.changed();
+    // Whoever has just got a slot hears nothing any more.
+    for (const listener of this.listeners) listener();
   }
 
   /** Serves whom it can; call it after any change of the replicas. */
   changed(): void {
+    if (this.length === 0) return;
     const why = this.inVain();
     if (why) {
       for (const place of [...this.returning, ...this.waiting]) place.leave(why);
       return;
     }
+    this.turnPatience();
     for (const place of this.returning) if (this.tryServe(place)) this.returning.delete(place);
     for (const place of this.waiting) {
       // Nobody in this set avoids a replica, so what the first cannot have, nobody behind can.
@@ -194,17 +157,49 @@ export class ModelLine {
     const replica = leastLoaded(this.replicas, this.limits.maxConcurrencyPerReplica, this.random, place.avoided);
     if (!replica) return false;
     const grantedAt = this.now();
-    const lease = new Lease(replica, () => {
-      // An exponential mean over about the last ten answers.
-      this.meanServiceMs += (this.now() - grantedAt - this.meanServiceMs) / 10;
+    const lease = new Lease(replica, (answered) => {
+      this.tokens -= place.tokens;
+      if (answered) this.noteAnswer(this.now() - grantedAt);
       this.changed();
     });
     place.settle({ kind: 'lease', lease });
     return true;
   }
 
+  private letWait(place: Place, where: Set<Place>): Place {
+    this.turnPatience();
+    where.add(place);
+    place.waitAs(this.waitingAs, this.now());
+    return this.counted(place);
+  }
+
+  /** Another patience runs from the moment on in which the first replica is ready, or the last one no longer. */
+  private turnPatience(): void {
+    const waitingAs = this.readyReplicas === 0 ? 'held' : 'queued';
+    if (waitingAs === this.waitingAs) return;
+    this.waitingAs = waitingAs;
+    for (const places of [this.returning, this.waiting]) for (const place of places) place.waitAs(waitingAs, this.now());
+  }
+
+  private counted(place: Place): Place {
+    this.tokens += place.tokens;
+    return place;
+  }
+
+  private noteAnswer(ms: number): void {
+    this.answers += 1;
+    // The first answer ends the guess; then an exponential mean over about the last ten.
+    this.meanServiceMs += (ms - this.meanServiceMs) / Math.min(this.answers, 10);
+  }
+
   private readonly forget = (place: Place): void => {
     this.waiting.delete(place);
     this.returning.delete(place);
+    this.tokens -= place.tokens;
   };
+}
+
+function refused(place: Place, why: Refusal): Place {
+  place.settle({ kind: 'refused', why });
+  return place;
 }

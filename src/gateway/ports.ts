@@ -1,4 +1,5 @@
 import type { ServingLimits as DeploymentLimits } from '../api/model-deployment.ts';
+import type { ReplicaPhase } from '../core/phases.ts';
 
 /** Who calls, as far as the gateway may tell others: never the key itself. */
 export type Caller = { readonly tenant: string; readonly keyName: string };
@@ -12,11 +13,31 @@ export type Keys = {
 /** Bounds of a deployment's serving, defaults applied. */
 export type ServingLimits = Pick<
   DeploymentLimits,
-  'maxConcurrencyPerReplica' | 'maxQueue' | 'queueTimeoutMs' | 'firstTokenTimeoutMs' | 'idleStreamTimeoutMs' | 'requestTimeoutMs'
->;
+  | 'maxConcurrencyPerReplica'
+  | 'maxQueue'
+  | 'queueTimeoutMs'
+  | 'holdTimeoutMs'
+  | 'firstTokenTimeoutMs'
+  | 'idleStreamTimeoutMs'
+  | 'requestTimeoutMs'
+> &
+  Partial<Pick<DeploymentLimits, 'maxOutputTokens'>>;
 
-/** Whether waiting can help: `serving` covers loading too; the others refuse at once. */
-export type Availability = 'serving' | 'suspended' | 'failed' | 'deleted';
+/**
+ * Whether waiting can help: `serving` covers loading, and a model that sleeps until it is called; the others refuse at once.
+ * `scaledToZero` has no replicas because somebody wants that, so that no call brings one.
+ */
+export type Availability = 'serving' | 'suspended' | 'scaledToZero' | 'failed' | 'deleted';
+
+/** How far a deployment without a ready replica is. */
+export type Loading = {
+  /** Phase of the replica that governs. */
+  readonly phase: ReplicaPhase;
+  /** How far the whole way has been gone. */
+  readonly percent: number;
+  /** Seconds until a replica is expected to be ready; undefined when unknown. */
+  readonly etaSeconds?: number | undefined;
+};
 
 /** A deployment as the data plane sees it. */
 export type ModelSpec = {
@@ -28,8 +49,8 @@ export type ModelSpec = {
   readonly createdAt: number;
   readonly limits: ServingLimits;
   readonly availability: Availability;
-  /** Seconds until a replica is expected to be ready; undefined when unknown. */
-  readonly etaSeconds?: number | undefined;
+  /** Undefined when nothing loads, or nothing is told of it. */
+  readonly loading?: Loading | undefined;
 };
 
 /** A replica as the data plane sees it; `id` stays the same for the life of the pod. */

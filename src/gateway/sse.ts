@@ -1,4 +1,5 @@
 import type { HttpError } from '../core/errors.ts';
+import { isJsonObject } from '../core/json.ts';
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
@@ -45,6 +46,17 @@ export class EventCutter {
 /** The event that ends a stream which broke: OpenAI clients raise its error. No `[DONE]` follows. */
 export function errorEvent(error: HttpError): string {
   return `data: ${JSON.stringify(error)}\n\n`;
+}
+
+/** A worker's error as an event, for a caller whose answer has begun with comments; undefined when it is not an error in OpenAI's shape. */
+export function workerErrorEvent(body: Buffer): string | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString());
+  } catch {
+    return undefined; // another program's error page
+  }
+  return isJsonObject(value) && isJsonObject(value.error) ? `data: ${JSON.stringify({ error: value.error })}\n\n` : undefined;
 }
 
 /** Whether an empty line ends at `end`. */

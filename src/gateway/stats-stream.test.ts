@@ -7,14 +7,17 @@ import { FakeClock } from '../core/fake-clock.ts';
 import { silentLogger } from '../core/logger.ts';
 import { NdjsonDecoder } from '../kube/index.ts';
 import { eventually } from '../kube/testing/eventually.fake.ts';
-import { ModelLine, type Place } from './line.ts';
+import { ModelLine } from './line.ts';
 import type { Model } from './models.ts';
+import type { Place } from './place.ts';
 import { StatsStream } from './stats-stream.ts';
+import { patient } from './testing/terms.fake.ts';
 
 const limits = {
   maxConcurrencyPerReplica: 1,
   maxQueue: 1_000,
   queueTimeoutMs: 1_000,
+  holdTimeoutMs: 1_000,
   firstTokenTimeoutMs: 1_000,
   idleStreamTimeoutMs: 1_000,
   requestTimeoutMs: 1_000,
@@ -55,7 +58,7 @@ function hold(key: string, count: number): void {
     line: new ModelLine(limits, () => 0, Date.now),
   };
   models.set(key, model);
-  for (let index = 0; index < count; index += 1) places.push(model.line.join(60_000));
+  for (let index = 0; index < count; index += 1) places.push(model.line.join(patient(60_000)));
 }
 
 /** Reads the stream into a list of lines. */

@@ -4,11 +4,13 @@ import type { Model } from './models.ts';
 import type { ModelSpec } from './ports.ts';
 import { Replica } from './replica.ts';
 import { changesOf, countRequests } from './stats.ts';
+import { patient } from './testing/terms.fake.ts';
 
 const limits = {
   maxConcurrencyPerReplica: 2,
   maxQueue: 50,
   queueTimeoutMs: 1_000,
+  holdTimeoutMs: 1_000,
   firstTokenTimeoutMs: 1_000,
   idleStreamTimeoutMs: 1_000,
   requestTimeoutMs: 1_000,
@@ -23,7 +25,7 @@ function model(key: string, replicas: number, requests: number) {
     replica.ready = true;
     line.replicas.add(replica);
   }
-  const places = Array.from({ length: requests }, () => line.join(60_000));
+  const places = Array.from({ length: requests }, () => line.join(patient(60_000)));
   const spec: ModelSpec = { key, names: [], createdAt: 0, limits, availability: 'serving' };
   const found: Model = { spec, line };
   return { found, line, places };

@@ -52,7 +52,7 @@ function deployment(more: { spec?: object; status?: object; metadata?: object } 
     apiVersion,
     kind: 'ModelDeployment',
     metadata: { name: 'smol', namespace: 'models', creationTimestamp: '2026-01-01T00:00:00Z', ...more.metadata },
-    spec: { model: { source: 'file:///models/m.gguf' }, serving: { names: ['chat'], queueTimeout: '5s' }, ...more.spec },
+    spec: { model: { source: 'file:///models/m.gguf' }, serving: { names: ['chat'], holdTimeout: '5s' }, ...more.spec },
     ...(more.status ? { status: more.status } : {}),
   };
 }
@@ -103,7 +103,7 @@ test('holds requests until the pod is ready', async () => {
 });
 
 test('a pod that drains gets nothing new', async () => {
-  server.put('modeldeployments', deployment({ spec: { serving: { names: ['chat'], queueTimeout: '10ms' } } }));
+  server.put('modeldeployments', deployment({ spec: { serving: { names: ['chat'], holdTimeout: '10ms' } } }));
   server.put('pods', pod());
   await eventually(async () => (await ask()).status === 200);
   server.put('pods', pod({ annotations: { 'modelfleet.dev/draining': 'true' } }));
@@ -113,10 +113,25 @@ test('a pod that drains gets nothing new', async () => {
 test.each([
   ['is suspended', { spec: { suspend: true } }],
   ['cannot load', { status: { conditions: [{ type: 'Progressing', status: 'False', reason: 'ChecksumMismatch', message: '' }] } }],
+  ['is scaled to zero by hand', { spec: { replicas: 0 }, status: { observedGeneration: 1 } }],
   ['is not valid', { status: { conditions: [{ type: 'Accepted', status: 'False', reason: 'Invalid', message: '' }] } }],
 ])('says at once that a model which %s is unavailable', async (_, change) => {
   server.put('modeldeployments', deployment(change));
   await eventually(async () => (await code(ask())) === 'model_unavailable');
+});
+
+test.each([
+  ['is asleep', { metadata: { annotations: { 'modelfleet.dev/asleep': '2026-01-01T00:00:00Z' } }, status: { observedGeneration: 1 } }],
+  ['begins without replicas', {}],
+])('holds requests for a model that %s, and refuses them once its zero is somebody’s wish', async (_, change) => {
+  const spec = { replicas: 0, scaling: { minReplicas: 0, maxReplicas: 2 }, serving: { names: ['chat'] } };
+  server.put('modeldeployments', deployment({ spec, ...change }));
+  await eventually(async () => (await metrics()).includes('ready_replicas{model="models/smol"} 0'));
+  const held = ask();
+  await eventually(async () => (await metrics()).includes('queue_length{model="models/smol"} 1'));
+  server.put('modeldeployments', deployment({ spec, status: { observedGeneration: 2 } }));
+  const answer = await held;
+  expect([answer.status, await answer.text()]).toEqual([503, expect.stringContaining('kubectl scale mdep/smol -n models --replicas=1')]);
 });
 
 test('holds requests while one replica loads without trouble, though another failed', async () => {
@@ -133,7 +148,7 @@ test('holds requests while one replica loads without trouble, though another fai
 
 test('tells when a loading model is expected', async () => {
   const loading = { phase: 'LoadingWeights', percent: 10, etaSeconds: 17 };
-  const serving = { names: ['chat'], queueTimeout: '10ms' };
+  const serving = { names: ['chat'], holdTimeout: '10ms' };
   server.put('modeldeployments', deployment({ spec: { serving }, status: { loading } }));
   await eventually(async () => (await ask()).headers.get('retry-after') === '17');
 });

@@ -1,3 +1,4 @@
+import { isAsleep } from '../api/asleep.ts';
 import { type ModelDeployment, servedNames, servingLimits } from '../api/model-deployment.ts';
 import { isReplicaReady, replicaEndpoint } from '../api/replica.ts';
 import { labels, modelDeploymentResource, tenantResource } from '../api/resources.ts';
@@ -56,13 +57,14 @@ export function watchCluster(cache: InformerCache, fleet: Fleet, keys: KeyIndex,
 /** What the data plane needs of a deployment. */
 function modelSpec(deployment: ModelDeployment): ModelSpec {
   const key = keyOf(deployment);
+  const { loading } = deployment.status ?? {};
   return {
     key,
     names: servedNames(deployment).filter((name) => name !== key),
     createdAt: Date.parse(deployment.metadata.creationTimestamp ?? '') || 0,
     limits: servingLimits(deployment),
     availability: availabilityOf(deployment),
-    etaSeconds: deployment.status?.loading?.etaSeconds ?? undefined,
+    loading: loading && { phase: loading.phase, percent: loading.percent, etaSeconds: loading.etaSeconds ?? undefined },
   };
 }
 
@@ -85,10 +87,13 @@ const hopeless: readonly string[] = ['Failed', 'Stalled', 'Draining'];
  * A failure that needs a person's hand ends the waiting, unless another replica is on its way without trouble; anything else may
  * still load. The phase is for people and is not read.
  */
-function availabilityOf({ spec, status }: ModelDeployment): Availability {
+function availabilityOf(deployment: ModelDeployment): Availability {
+  const { spec, status } = deployment;
   if (spec.suspend) return 'suspended';
   const conditions = status?.conditions ?? [];
   if (findCondition(conditions, 'Accepted')?.status === 'False') return 'failed';
+  // Who calls a model that sleeps wakes it; how its last load went says nothing about the next.
+  if (spec.replicas === 0) return isAsleep(deployment) ? 'serving' : 'scaledToZero';
   const progressing = findCondition(conditions, 'Progressing');
   if (progressing?.status !== 'False' || !isFailureReason(progressing.reason) || passing.includes(progressing.reason)) return 'serving';
   const hopeful = status?.replicaStatuses?.some(({ phase, reason }) => reason === undefined && !hopeless.includes(phase));

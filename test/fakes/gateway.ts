@@ -11,6 +11,7 @@ const limits: ServingLimits = {
   maxConcurrencyPerReplica: 8,
   maxQueue: 256,
   queueTimeoutMs: 10_000,
+  holdTimeoutMs: 10_000,
   firstTokenTimeoutMs: 10_000,
   idleStreamTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,

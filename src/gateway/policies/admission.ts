@@ -1,7 +1,7 @@
 import type { Availability } from '../ports.ts';
 
 /** Why a request does not get, or loses, its place in line. */
-export type Refusal = 'full' | 'unavailable' | 'deleted' | 'overdue';
+export type Refusal = 'full' | 'unavailable' | 'scaledToZero' | 'deleted' | 'overdue';
 
 /** What decides about a place in line. */
 type Seen = {
@@ -11,9 +11,9 @@ type Seen = {
   readonly maxQueue: number;
 };
 
-/** Why waiting for this deployment is in vain, if it is: it is deleted or suspended, or it failed and nothing of it serves. */
+/** Why waiting for this deployment is in vain, if it is: it is deleted, suspended or at zero for good, or it failed and nothing of it serves. */
 export function inVain(availability: Availability, readyReplicas: number): Refusal | undefined {
-  if (availability === 'deleted') return 'deleted';
+  if (availability === 'deleted' || availability === 'scaledToZero') return availability;
   return availability === 'suspended' || (availability === 'failed' && readyReplicas === 0) ? 'unavailable' : undefined;
 }
 

@@ -4,6 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { startTestGateway, type TestGateway } from '../../../test/fakes/gateway.ts';
 import { streamedAnswer, wholeAnswer } from '../../../test/fakes/mock-worker.ts';
 import { eventually } from '../../kube/testing/eventually.fake.ts';
+import { patient } from '../testing/terms.fake.ts';
 
 const chat = (more: object = {}) => ({ model: 'm', messages: [{ role: 'user', content: 'hi' }], ...more });
 
@@ -86,7 +87,7 @@ test('of a deployment that is deleted running streams go on, and who waits or co
   await eventually(() => expect(line?.length).toBe(1));
   gateway.fleet.deleteModel('ns/m');
 
-  expect(line?.rejoin(1_000, new Map()).turn).toEqual({ kind: 'refused', why: 'deleted' });
+  expect(line?.rejoin(patient(1_000), new Map()).turn).toEqual({ kind: 'refused', why: 'deleted' });
   expect([(await waiting).status, (await gateway.post(chat())).status]).toEqual([404, 404]);
   expect(await stream.text()).toBe(streamedAnswer('m', 30));
 });

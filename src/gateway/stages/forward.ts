@@ -5,6 +5,7 @@ import { CallerGone, type Exchange, given } from '../exchange.ts';
 import type { Stage } from '../pipeline.ts';
 import { type AttemptFailure, mayRetry } from '../policies/retry.ts';
 import type { Replica } from '../replica.ts';
+import { termsOf } from '../terms.ts';
 import { takeTurn } from './pick.ts';
 
 /** Sends the request to the picked replica; while nothing of an answer has reached the caller, another replica may take over. */
@@ -26,7 +27,7 @@ export const forward: Stage = async (exchange, { clock, logger, models }) => {
     // Before its slot is free: a replica that leaves gets nobody more from the line, also when the cluster has not told yet.
     if (result.kind === 'failed' && result.failure.kind === 'left') replica.ready = false;
     if (result.kind === 'failed' && result.failure.kind === 'loading') line.rest(replica);
-    lease.release();
+    lease.release(result.kind === 'answered');
     if (result.kind === 'answered') return;
     if (result.kind === 'refused') throw result.error;
 
@@ -40,8 +41,7 @@ export const forward: Stage = async (exchange, { clock, logger, models }) => {
 
     avoided.set(replica, epoch);
     if (!harmless) exchange.retries += 1;
-    const spentMs = clock.now() - exchange.arrivedAt;
-    const place = line.rejoin(Math.min(spec.limits.queueTimeoutMs, spec.limits.requestTimeoutMs - spentMs), avoided);
+    const place = line.rejoin(termsOf(exchange, clock.now()), avoided);
     exchange.onEnd(() => place.leave('unavailable'));
     exchange.lease = await takeTurn(exchange, place, models);
     if (exchange.gone) throw new CallerGone();

@@ -1,8 +1,9 @@
 import { errors, type HttpError } from '../../core/errors.ts';
 import { CallerGone, type Exchange, given } from '../exchange.ts';
-import type { Lease, ModelLine, Place } from '../line.ts';
-import type { Models } from '../models.ts';
+import { heartbeats, wantsHeartbeats } from '../heartbeat.ts';
+import type { Model, Models } from '../models.ts';
 import type { Stage } from '../pipeline.ts';
+import type { Lease, Place } from '../place.ts';
 import type { Refusal } from '../policies/admission.ts';
 
 /** Seconds after which to try again a model of which nothing better is known. */
@@ -25,11 +26,14 @@ export function takeTurn(exchange: Exchange, place: Place, models: Models): Leas
     if (turn.kind === 'lease') return turn.lease;
     throw refused(exchange, turn.why, models);
   }
+  const stopBeating = wantsHeartbeats(exchange) ? heartbeats(exchange, models) : undefined;
   exchange.onCut = () => place.leave('unavailable');
   return turn.then((settled) => {
+    stopBeating?.();
     exchange.onCut = undefined;
+    exchange.wasHeld ||= place.wasHeld;
     if (exchange.gone) {
-      if (settled.kind === 'lease') settled.lease.release();
+      if (settled.kind === 'lease') settled.lease.release(false);
       throw new CallerGone();
     }
     if (settled.kind === 'lease') return settled.lease;
@@ -39,29 +43,30 @@ export function takeTurn(exchange: Exchange, place: Place, models: Models): Leas
 
 function refused(exchange: Exchange, why: Refusal, models: Models): HttpError {
   const { model: name } = given(exchange.call);
-  const { spec, line } = given(exchange.model);
+  const model = given(exchange.model);
   // What was known at the arrival may be a minute old.
-  const etaSeconds = models.find(spec.key)?.spec.etaSeconds;
-  return refusalAnswer(why, name, line, etaSeconds);
+  return refusalAnswer(why, name, models.find(model.spec.key) ?? model);
 }
 
 /** The answer to a request that got no slot, with the time after which another try makes sense. */
-function refusalAnswer(
-  why: Refusal,
-  name: string,
-  line: Pick<ModelLine, 'readyReplicas' | 'expectedWaitSeconds'>,
-  etaSeconds: number | undefined,
-): HttpError {
+function refusalAnswer(why: Refusal, name: string, { spec, line }: Model): HttpError {
+  const etaSeconds = spec.loading?.etaSeconds;
+  const isReady = line.readyReplicas > 0;
+  const secondsToReady = etaSeconds ?? retryUnknownSeconds;
   switch (why) {
     case 'deleted':
       return errors.modelNotFound(name);
     case 'unavailable':
       return errors.modelUnavailable(name).withHeaders(retryAfter(retryUnknownSeconds));
+    case 'scaledToZero': {
+      const [namespace = '', deployment = ''] = spec.key.split('/');
+      return errors.modelAtZero(name, namespace, deployment).withHeaders(retryAfter(retryUnknownSeconds));
+    }
     case 'full':
-      return errors.queueFull(name).withHeaders(retryAfter(line.readyReplicas > 0 ? line.expectedWaitSeconds : retryUnknownSeconds));
+      return errors.queueFull(name).withHeaders(retryAfter(isReady ? line.expectedWaitSeconds : secondsToReady));
     case 'overdue':
-      if (line.readyReplicas > 0) return errors.queueTimeout(name).withHeaders(retryAfter(line.expectedWaitSeconds));
-      return errors.modelLoading(name, etaSeconds).withHeaders(retryAfter(etaSeconds ?? retryUnknownSeconds));
+      if (isReady) return errors.queueTimeout(name).withHeaders(retryAfter(line.expectedWaitSeconds));
+      return errors.modelLoading(name, etaSeconds).withHeaders(retryAfter(secondsToReady));
   }
 }
 

@@ -77,14 +77,50 @@ test('while the model loads requests are held, and served once a replica is read
 });
 
 test('a model that loads longer than a request may wait says when to come back', async () => {
-  await using gateway = await startTestGateway({ workers: [], serving: { queueTimeoutMs: 30 } });
+  await using gateway = await startTestGateway({ workers: [], serving: { holdTimeoutMs: 30 } });
   expect(await refusal(await gateway.post(chat))).toEqual({ status: 503, code: 'model_loading', retryAfter: 5 });
 
-  gateway.setModel({ etaSeconds: 90, serving: { queueTimeoutMs: 300 } });
+  gateway.setModel({ loading: { phase: 'Fetching', percent: 5, etaSeconds: 90 }, serving: { holdTimeoutMs: 300 } });
   const held = gateway.post(chat);
   await waiting(gateway, 1);
-  gateway.setModel({ etaSeconds: 41 });
+  gateway.setModel({ loading: { phase: 'LoadingWeights', percent: 60, etaSeconds: 41 } });
   expect(await refusal(await held)).toEqual({ status: 503, code: 'model_loading', retryAfter: 41 });
+});
+
+test('a model that serves lets nobody wait longer than the queue allows, however long a load may be waited for', async () => {
+  const serving = { maxConcurrencyPerReplica: 1, queueTimeoutMs: 50, holdTimeoutMs: 60_000 };
+  await using gateway = await startTestGateway({ workers: [{ fault: 'hang' }], serving });
+  const leave = new AbortController();
+  const first = gateway.post(chat, { signal: leave.signal });
+  await eventually(() => expect(gateway.workers[0]?.inFlight).toBe(1));
+  expect(await refusal(await gateway.post(chat))).toMatchObject({ code: 'queue_timeout' });
+  leave.abort();
+  await expect(first).rejects.toThrow();
+});
+
+test('as many wait for a load as for a free replica, and the next one hears when to come back', async () => {
+  await using gateway = await startTestGateway({ workers: [], serving: { maxQueue: 1 } });
+  gateway.setModel({ loading: { phase: 'LoadingWeights', percent: 60, etaSeconds: 33 } });
+  const leave = new AbortController();
+  const held = gateway.post(chat, { signal: leave.signal });
+  await waiting(gateway, 1);
+  expect(await refusal(await gateway.post(chat))).toEqual({ status: 429, code: 'queue_full', retryAfter: 33 });
+  leave.abort();
+  await expect(held).rejects.toThrow();
+  await waiting(gateway, 0);
+});
+
+test('a model that somebody has scaled to zero refuses at once, and says who can start it', async () => {
+  await using gateway = await startTestGateway({ workers: [] });
+  const held = gateway.post(chat);
+  await waiting(gateway, 1);
+  gateway.setModel({ availability: 'scaledToZero' });
+  for (const answer of [await held, await gateway.post(chat)]) {
+    expect([answer.status, await answer.json()]).toEqual([
+      503,
+      { error: expect.objectContaining({ code: 'model_unavailable', message: expect.stringContaining('scaled to zero by hand') }) },
+    ]);
+  }
 });
 
 test.each(['suspended', 'failed'] as const)('nobody waits for a %s model', async (availability) => {

@@ -1,0 +1,104 @@
+import type { Refusal } from './policies/admission.ts';
+import type { Avoided } from './policies/balance.ts';
+import type { Replica } from './replica.ts';
+import { after } from './timers.ts';
+
+/** How a request's wait ended: with a slot of a replica, or without. */
+export type Turn = { readonly kind: 'lease'; readonly lease: Lease } | { readonly kind: 'refused'; readonly why: Refusal };
+
+/** How a request waits: `held` while no replica is ready, `queued` while one is. */
+export type Waiting = 'held' | 'queued';
+
+/** What a request brings into the line. */
+export type Terms = {
+  /** How long it waits at most while no replica is ready: in all, however often that changes. */
+  readonly holdMs: number;
+  /** The same while one is. */
+  readonly queueMs: number;
+  /** And both together. */
+  readonly totalMs: number;
+  /** What it may cost in tokens. */
+  readonly tokens: number;
+};
+
+/** A slot of a replica, held from the pick until the answer's end. */
+export class Lease {
+  readonly replica: Replica;
+  /** The replica's epoch at the pick. */
+  readonly epoch: number;
+  private readonly onRelease: (answered: boolean) => void;
+  private held = true;
+
+  constructor(replica: Replica, onRelease: (answered: boolean) => void) {
+    this.replica = replica;
+    this.epoch = replica.epoch;
+    this.onRelease = onRelease;
+    replica.inFlight += 1;
+  }
+
+  /** Gives the slot to the next in line, and says whether the replica has answered; only the first call counts. */
+  release(answered = true): void {
+    if (!this.held) return;
+    this.held = false;
+    this.replica.inFlight -= 1;
+    this.onRelease(answered);
+  }
+}
+
+/** A request's place in line. Settles once. */
+export class Place {
+  turn: Turn | undefined;
+  readonly tokens: number;
+  readonly avoided: Avoided<Replica> | undefined;
+  /** It has waited for a load. */
+  wasHeld = false;
+  private readonly leftMs: { held: number; queued: number; total: number };
+  private waiting: Waiting | undefined;
+  private since = 0;
+  private wake: ((turn: Turn) => void) | undefined;
+  private readonly onLeave: (place: Place) => void;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor({ holdMs, queueMs, totalMs, tokens }: Terms, avoided: Avoided<Replica> | undefined, onLeave: (place: Place) => void) {
+    this.leftMs = { held: holdMs, queued: queueMs, total: totalMs };
+    this.tokens = tokens;
+    this.avoided = avoided;
+    this.onLeave = onLeave;
+  }
+
+  /** The turn, now or when it comes. */
+  wait(): Turn | Promise<Turn> {
+    if (this.turn) return this.turn;
+    return new Promise((resolve) => {
+      this.wake = resolve;
+    });
+  }
+
+  /** Lets the patience run that it has for this kind of waiting. */
+  waitAs(waiting: Waiting, now: number): void {
+    const { leftMs } = this;
+    if (this.waiting) {
+      leftMs[this.waiting] -= now - this.since;
+      leftMs.total -= now - this.since;
+    }
+    this.waiting = waiting;
+    this.since = now;
+    if (waiting === 'held') this.wasHeld = true;
+    clearTimeout(this.timer);
+    this.timer = after(Math.min(leftMs[waiting], leftMs.total), () => this.leave('overdue'));
+  }
+
+  settle(turn: Turn): void {
+    clearTimeout(this.timer);
+    this.turn = turn;
+    this.wake?.(turn);
+  }
+
+  /** Gives the place up; a slot that came already is given back. */
+  leave(why: Refusal): void {
+    if (this.turn?.kind === 'lease') this.turn.lease.release(false);
+    if (this.turn) return;
+    this.onLeave(this);
+    this.settle({ kind: 'refused', why });
+  }
+}
