@@ -36,7 +36,7 @@ export class Lease {
     replica.inFlight += 1;
   }
 
-  /** Gives the slot to the next in line, and says whether the replica has answered; only the first call counts. */
+  /** Gives the slot to the next in line; `answered` is false when the replica did nothing for it. Only the first call counts. */
   release(answered = true): void {
     if (!this.held) return;
     this.held = false;
@@ -96,7 +96,7 @@ export class Place {
 
   /** Gives the place up; a slot that came already is given back. */
   leave(why: Refusal): void {
-    if (this.turn?.kind === 'lease') this.turn.lease.release(false);
+    if (this.turn?.kind === 'lease') this.turn.lease.release();
     if (this.turn) return;
     this.onLeave(this);
     this.settle({ kind: 'refused', why });

@@ -132,6 +132,23 @@ test('a second without a line never passes', async () => {
   expect(Math.min(...gaps)).toBeGreaterThanOrEqual(250);
 });
 
+test('how requests fare is told once a second at most, and whoever comes later hears what is true then', async () => {
+  hold('a/b', 1);
+  const { lines } = await read();
+  await eventually(() => lines.length === 1);
+  const line = models.get('a/b')?.line;
+  for (let index = 0; index < 8; index += 1) {
+    line?.noteFirstToken(100);
+    await tick();
+  }
+  await eventually(() => lines.length >= 3);
+  const told = lines.flatMap((each) => each.models['a/b']?.ttftCount ?? []);
+  expect(told).toEqual([3, 6]);
+  const later = await read();
+  await eventually(() => later.lines.length === 1);
+  expect(later.lines[0]?.models['a/b']).toEqual({ ...held(1), ttftMillis: 100, ttftCount: 8 });
+});
+
 test('whoever comes later knows what the first knows', async () => {
   const first = await read();
   await eventually(() => first.lines.length === 1);

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type GatewayStats, statsHeartbeatMs } from '../api/gateway-stats.ts';
+import { type GatewayStats, type RequestCounts, statsHeartbeatMs } from '../api/gateway-stats.ts';
 import { contractVersion } from '../core/agent-contract.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
@@ -35,7 +35,10 @@ export class StatsStream {
   private readonly readers = new Set<Reader>();
   private readonly stop = new AbortController();
   private counts: Counts = new Map();
+  /** What the readers know, who have read everything. */
+  private readonly told = new Map<string, RequestCounts>();
   private toldAt = 0;
+  private measuredAt = 0;
   private checkedAt = 0;
   private running = false;
 
@@ -104,12 +107,18 @@ export class StatsStream {
 
   private tick(): void {
     const now = this.options.clock.now();
-    const counts = countRequests(this.options.models.all());
-    const changes = changesOf(this.counts, counts);
-    this.counts = counts;
-    // Not later than a heartbeat after the last line, also when the next tick comes a little late.
-    if (changes.size === 0 && now - this.toldAt + 2 * tickMs <= statsHeartbeatMs) return;
+    // Not later than a heartbeat after the last one, also when the next tick comes a little late.
+    const isDue = (last: number) => now - last + 2 * tickMs > statsHeartbeatMs;
+    const alsoMeasures = isDue(this.measuredAt);
+    if (alsoMeasures) this.measuredAt = now;
+    this.counts = countRequests(this.options.models.all());
+    const changes = changesOf(this.told, this.counts, alsoMeasures);
+    if (changes.size === 0 && !isDue(this.toldAt)) return;
     this.toldAt = now;
+    for (const [model, counts] of changes) {
+      if (this.counts.has(model)) this.told.set(model, counts);
+      else this.told.delete(model);
+    }
     const line = this.line(false, changes);
     for (const reader of this.readers) this.send(reader, line, now);
   }

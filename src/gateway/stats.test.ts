@@ -18,14 +18,14 @@ const limits = {
 const upstream = { dispatch: () => true, close: async () => {} };
 
 /** A deployment with so many replicas of two slots each, and so many requests. */
-function model(key: string, replicas: number, requests: number) {
+function model(key: string, replicas: number, requests: number, tokens = 0) {
   const line = new ModelLine(limits, () => 0.999, Date.now);
   for (let index = 0; index < replicas; index += 1) {
     const replica = new Replica({ id: `${index}`, name: `m-${index}`, origin: `http://${index}` }, upstream);
     replica.ready = true;
     line.replicas.add(replica);
   }
-  const places = Array.from({ length: requests }, () => line.join(patient(60_000)));
+  const places = Array.from({ length: requests }, () => line.join(patient(60_000, tokens)));
   const spec: ModelSpec = { key, names: [], createdAt: 0, limits, availability: 'serving' };
   const found: Model = { spec, line };
   return { found, line, places };
@@ -58,7 +58,33 @@ test('only changes are told, and what ended as zeros, once', () => {
   ];
   const before = new Map(Object.entries({ 'a/same': one, 'a/more': one, 'a/gone': two }));
   const after = new Map(Object.entries({ 'a/same': { ...one }, 'a/more': two, 'a/new': one }));
-  const changes = changesOf(before, after);
+  const changes = changesOf(before, after, false);
   expect(Object.fromEntries(changes)).toEqual({ 'a/more': two, 'a/new': one, 'a/gone': { held: 0, queued: 0, running: 0 } });
-  expect(changesOf(after, after).size).toBe(0);
+  expect(changesOf(after, after, true).size).toBe(0);
+});
+
+test('tokens are those of all that wait and run, and go with them', () => {
+  const { found, places } = model('a/b', 1, 3, 100);
+  expect(countRequests([found]).get('a/b')).toEqual({ held: 0, queued: 1, running: 2, tokensInFlight: 300 });
+  for (const place of places) place.leave('unavailable');
+  expect(countRequests([found]).size).toBe(0);
+});
+
+test('the time to first token is told for as long as it is known, also of a model that has no requests any more', () => {
+  const { found, line } = model('a/b', 1, 0);
+  line.noteFirstToken(40);
+  line.noteFirstToken(81);
+  expect(countRequests([found]).get('a/b')).toEqual({ held: 0, queued: 0, running: 0, ttftMillis: 61, ttftCount: 2 });
+});
+
+test('how requests fare is told with their number, and alone only when it is asked for', () => {
+  const counts = { held: 0, queued: 0, running: 2, tokensInFlight: 10, ttftMillis: 40, ttftCount: 1, serviceMillis: 900 };
+  const before = new Map([['a/b', counts]]);
+  for (const change of [{ tokensInFlight: 11 }, { ttftMillis: 41 }, { ttftCount: 2 }, { serviceMillis: 901 }]) {
+    const after = new Map([['a/b', { ...counts, ...change }]]);
+    expect(changesOf(before, after, false).size).toBe(0);
+    expect(changesOf(before, after, true)).toEqual(after);
+  }
+  const more = new Map([['a/b', { ...counts, running: 3, tokensInFlight: 15 }]]);
+  expect(changesOf(before, more, false)).toEqual(more);
 });

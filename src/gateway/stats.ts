@@ -1,31 +1,58 @@
 import type { RequestCounts } from '../api/gateway-stats.ts';
+import type { ModelLine } from './line.ts';
 import type { Model } from './models.ts';
 
-/** Requests by deployment (`namespace/name`); one without requests is left out. */
+/** Requests by deployment (`namespace/name`); one without requests, now and in the last half minute, is left out. */
 export type Counts = ReadonlyMap<string, RequestCounts>;
 
 const none: RequestCounts = { held: 0, queued: 0, running: 0 };
 
-/** How many requests of each deployment are here now. Read from the lines, so that no request pays for it. */
+/** How many requests of each deployment are here now, and how they fare. Read from the lines, so that no request pays for it. */
 export function countRequests(models: Iterable<Model>): Counts {
   const counts = new Map<string, RequestCounts>();
   for (const { spec, line } of models) {
-    const { length, inFlight } = line;
-    if (length + inFlight === 0) continue;
+    const { length, inFlight, timeToFirstToken } = line;
+    if (length + inFlight === 0 && !timeToFirstToken) continue;
     const held = line.readyReplicas === 0 ? length : 0;
-    counts.set(spec.key, { held, queued: length - held, running: inFlight });
+    counts.set(spec.key, { held, queued: length - held, running: inFlight, ...measuresOf(line, timeToFirstToken) });
   }
   return counts;
 }
 
-/** What changed from `before` to `after`; what is no longer there is told as zeros. */
-export function changesOf(before: Counts, after: Counts): Counts {
+/**
+ * What changed from what was told `before` to `after`; what is no longer there is told as zeros. How requests fare changes with each of
+ * them: that alone is told only when `alsoMeasures` is set.
+ */
+export function changesOf(before: Counts, after: Counts, alsoMeasures: boolean): Counts {
   const changes = new Map<string, RequestCounts>();
-  for (const [model, counts] of after) if (!same(before.get(model), counts)) changes.set(model, counts);
+  for (const [model, counts] of after) {
+    const told = before.get(model);
+    if (!told || !areAsMany(told, counts) || (alsoMeasures && !fareAlike(told, counts))) changes.set(model, counts);
+  }
   for (const model of before.keys()) if (!after.has(model)) changes.set(model, none);
   return changes;
 }
 
-function same(a: RequestCounts | undefined, b: RequestCounts): boolean {
-  return a?.held === b.held && a.queued === b.queued && a.running === b.running;
+function measuresOf(
+  { tokensInFlight, serviceMs }: Pick<ModelLine, 'tokensInFlight' | 'serviceMs'>,
+  ttft: ModelLine['timeToFirstToken'],
+): Partial<RequestCounts> {
+  return {
+    ...(tokensInFlight > 0 && { tokensInFlight }),
+    ...(ttft && { ttftMillis: Math.round(ttft.mean), ttftCount: ttft.count }),
+    ...(serviceMs !== undefined && { serviceMillis: Math.round(serviceMs) }),
+  };
+}
+
+function areAsMany(a: RequestCounts, b: RequestCounts): boolean {
+  return a.held === b.held && a.queued === b.queued && a.running === b.running;
+}
+
+function fareAlike(a: RequestCounts, b: RequestCounts): boolean {
+  return (
+    a.tokensInFlight === b.tokensInFlight &&
+    a.ttftMillis === b.ttftMillis &&
+    a.ttftCount === b.ttftCount &&
+    a.serviceMillis === b.serviceMillis
+  );
 }

@@ -92,6 +92,27 @@ test('of a deployment that is deleted running streams go on, and who waits or co
   expect(await stream.text()).toBe(streamedAnswer('m', 30));
 });
 
+test('the time to first token is that of streams, waiting for a slot included and waiting for a load left out', async () => {
+  await using gateway = await startTestGateway({ workers: [{ delayMs: 30 }], serving: { maxConcurrencyPerReplica: 1 } });
+  const { line } = gateway.fleet.find('m') ?? {};
+  const read = async (more: object) => (await gateway.post(chat(more))).text();
+  gateway.setReady(0, false);
+  const held = read({ stream: true });
+  await eventually(() => expect(line?.length).toBe(1));
+  gateway.setReady(0, true);
+  await held;
+  await read({});
+  expect(line?.timeToFirstToken).toBeUndefined();
+
+  await Promise.all([read({ stream: true }), read({ stream: true })]);
+  expect(line?.timeToFirstToken?.count).toBe(2);
+  expect(line?.timeToFirstToken?.mean).toBeGreaterThanOrEqual(40); // 30 ms, and twice that
+  expect(line?.serviceMs).toBeGreaterThanOrEqual(25);
+  gateway.workers[0]?.behave({ fault: 400 });
+  await read({ stream: true });
+  expect(line?.timeToFirstToken?.count).toBe(2);
+});
+
 test('an error of the request itself is not tried again', async () => {
   await using gateway = await startTestGateway({ workers: [{ fault: 500 }, { fault: 500 }] });
   expect((await gateway.post(chat())).status).toBe(500);
