@@ -1,8 +1,8 @@
+import type { MetricName } from '../../api/fleet-metrics.ts';
 import type { ReplicaStatus } from '../../api/model-deployment.ts';
 import { annotations } from '../../api/resources.ts';
 import { type Condition, findCondition } from '../../kube/index.ts';
 import { type MetricReading, type Recommendation, recommend, toleranceOf } from '../../local/autoscaler/recommend.ts';
-import type { MetricName } from '../../metrics-api/source.ts';
 import type { Autoscaler } from './autoscaler.ts';
 import type { Chain } from './chain.ts';
 

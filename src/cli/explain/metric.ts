@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { type MetricName, modelLabel } from '../../api/fleet-metrics.ts';
 import { ApiError, ConnectionError, type KubeClient, type ObjectRef } from '../../kube/index.ts';
 import { quantityNumber } from '../../local/autoscaler/object.ts';
 import { externalMetrics, groupVersionOf } from '../../metrics-api/groups.ts';
-import { type MetricName, modelLabel } from '../../metrics-api/source.ts';
 import type { Reading } from './chain.ts';
 
 const answerTimeoutMs = 5_000;
