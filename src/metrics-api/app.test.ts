@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { z } from 'zod';
 import { metricNames } from '../api/fleet-metrics.ts';
 import { FakeClock } from '../core/fake-clock.ts';
 import { isJsonObject } from '../core/json.ts';
@@ -23,6 +26,12 @@ const external = '/apis/external.metrics.k8s.io/v1beta1';
 const custom = '/apis/custom.metrics.k8s.io/v1beta2';
 const metric = 'modelfleet_requests_in_system';
 const now = Date.UTC(2026, 0, 1, 12, 0, 0, 250);
+
+const kedaExample = new URL('../../docs/examples/autoscaling/keda-scaledobject-metrics-api.yaml', import.meta.url);
+const kedaScaledObject = z.object({
+  kind: z.literal('ScaledObject'),
+  spec: z.object({ triggers: z.tuple([z.object({ metadata: z.object({ url: z.string(), valueLocation: z.string() }) })]) }),
+});
 
 let clients: Pair;
 let proxies: Pair;
@@ -136,6 +145,23 @@ test('and those of one object, or of several by their labels', async () => {
     subresource: metric,
     name: 'gemma',
   });
+});
+
+test('what the example for KEDA asks is answered with a number that it can read', async () => {
+  const documents = parseAllDocuments(await readFile(kedaExample, 'utf8'));
+  const objects: unknown[] = documents.map((document) => document.toJS());
+  const { spec } = kedaScaledObject.parse(objects.at(-1));
+  const { url, valueLocation } = spec.triggers[0].metadata;
+  samples = [{ model: 'qwen3-4b', value: 17, at: now, stale: false }];
+  const { pathname } = new URL(url);
+  const { code, body } = await get(pathname);
+  expect(code).toBe(200);
+  // A path of GJSON, to a number or a quantity.
+  const found = valueLocation.split('.').reduce<unknown>((value, step) => Reflect.get(Object(value), step), body);
+  expect(found).toBe('17');
+  const [, , role] = objects;
+  const { group = '', resource, subresource } = reviewed[0]?.[1] ?? {};
+  expect(role).toMatchObject({ rules: [{ apiGroups: [group], resources: [`${resource}/${subresource}`], verbs: ['get'] }] });
 });
 
 test('nothing selected is an empty list, an object without a value is not found', async () => {

@@ -19,6 +19,7 @@ const reconciles = (result: string) => `controller_runtime_reconcile_total{contr
 const reconcileErrors = `controller_runtime_reconcile_errors_total{controller="modeldeployment", ${first}}`;
 const queued = (le: string) =>
   `workqueue_queue_duration_seconds_bucket{name="modeldeployment", controller="modeldeployment", le="${le}", ${first}}`;
+const statsAge = (where: string, pod: string) => `modelfleet_gateway_stats_age_seconds{gateway="modelfleet-system/${pod}", ${where}}`;
 const refused = (where: string) => `rest_client_requests_total{code="403", method="PATCH", host="api", ${where}}`;
 const requests = (code: number, model = 'models/qwen') =>
   `modelfleet_gateway_requests_total{model="${model}", code="${code}", job="gateway", instance="g", pod="gateway-a", ${system}}`;
@@ -71,6 +72,15 @@ export const alertCases: Readonly<Record<string, Case>> = {
     fires: { [refused(first)]: '0+1x20', [leads(first)]: '1x20' },
     labels: { namespace: 'modelfleet-system', pod: 'controller-a', code: '403' },
     quiet: { 'it is another operator': { [refused('job="other", instance="o"')]: '0+1x20', [leads(first)]: '1x20' } },
+  },
+  ModelfleetGatewaySilent: {
+    at: 5,
+    fires: { [statsAge(first, 'gateway-1')]: '0.5 30 90 150 210 270', [statsAge(first, 'gateway-2')]: '0.5x5' },
+    labels: { namespace: 'modelfleet-system', pod: 'controller-a', gateway: 'modelfleet-system/gateway-1' },
+    quiet: {
+      'it was away for a moment': { [statsAge(first, 'gateway-1')]: '0.5 0.5 0.5 0.5 30 0.5' },
+      'its pod is gone': { [statsAge(first, 'gateway-1')]: '0.5 30 stale' },
+    },
   },
   ModelfleetEventLoopBlocked: {
     at: 20,

@@ -27,10 +27,10 @@ const targets = z.object({
 /** Series with their values that are numbers, as text; NaN is no number. */
 export type Found = readonly { readonly labels: Readonly<Record<string, string>>; readonly values: readonly string[] }[];
 
-/** A real Prometheus on a loopback port, with the project's rules. It scrapes twice a second. */
+/** A real Prometheus on a loopback port, with the project's rules, or others. It scrapes twice a second. */
 export class Prometheus implements AsyncDisposable {
+  readonly url: string;
   private readonly folder: string;
-  private readonly url: string;
   private readonly child: ChildProcess;
   private readonly startedAt = Date.now();
 
@@ -40,9 +40,9 @@ export class Prometheus implements AsyncDisposable {
     this.child = child;
   }
 
-  static async start(): Promise<Prometheus> {
+  static async start(rules: object = rulesFile()): Promise<Prometheus> {
     const folder = await mkdtemp(join(tmpdir(), 'prometheus-'));
-    await writeFile(join(folder, 'rules.json'), JSON.stringify(rulesFile())); // JSON is YAML
+    await writeFile(join(folder, 'rules.json'), JSON.stringify(rules)); // JSON is YAML
     await writeFile(join(folder, 'targets.json'), '[]');
     const config = {
       global: { scrape_interval: '500ms', scrape_timeout: '500ms', evaluation_interval: '1s' },
