@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { metricNames } from '../../src/api/fleet-metrics.ts';
 import { startModelfleet } from '../fakes/command.ts';
 import { helmRuns } from '../fakes/helm.ts';
 import { chart, podsOf, render, renderText, variantNames } from './chart.ts';
@@ -87,6 +88,16 @@ describe.skipIf(!helmRuns)('the chart (the packages carry a Linux x64 binary alo
       (await render(variant)).find(({ kind, metadata }) => kind === 'Deployment' && metadata.name.endsWith('-gateway'))?.spec;
     expect(await gateway('defaults')).toHaveProperty('replicas', 2);
     expect(await gateway('everything')).not.toHaveProperty('replicas');
+  });
+
+  test('lets who may see models read every metric that is served of them', async () => {
+    const view = (await render('everything')).find(({ kind, metadata }) => kind === 'ClusterRole' && metadata.name.endsWith('-view'));
+    const rules = view?.rules as readonly Rule[];
+    const resourcesOf = (group: string) => rules.find(({ apiGroups }) => apiGroups.includes(group))?.resources;
+    expect(resourcesOf('external.metrics.k8s.io')?.sort()).toEqual([...metricNames].sort());
+    expect(resourcesOf('custom.metrics.k8s.io')?.sort()).toEqual(
+      metricNames.map((name) => `modeldeployments.modelfleet.dev/${name}`).sort(),
+    );
   });
 
   test('keeps the definitions unless told otherwise', async () => {

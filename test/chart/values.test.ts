@@ -52,7 +52,8 @@ const wrong: readonly (readonly [values: string, ...words: readonly string[]])[]
   // What a schema cannot say, the templates do.
   ['{ gateway: { tls: { enabled: true } } }', 'gateway.tls.secretName is needed'],
   ['{ gateway: { serviceAccount: { create: false } } }', 'gateway.serviceAccount.name is needed'],
-  ['{ metricsApi: { external: true }, gateway: { stats: { enabled: false } } }', 'it needs gateway.stats.enabled'],
+  ['{ gateway: { stats: { enabled: false } } }', 'it needs gateway.stats.enabled'],
+  ['{ metricsApi: { external: false, custom: true }, gateway: { stats: { enabled: false } } }', 'it needs gateway.stats.enabled'],
   ['{ gateway: { httpRoute: { enabled: true } } }', 'gateway.httpRoute.parentRefs needs a Gateway'],
   ['{ gateway: { ingress: { enabled: true, hosts: [] } } }', 'gateway.ingress.hosts needs a host'],
 ];

@@ -70,10 +70,15 @@ annotations:
 {{- define "modelfleet.servesMetrics" -}}
 {{- if or .Values.metricsApi.external .Values.metricsApi.custom -}}
 {{- if not .Values.gateway.stats.enabled -}}
-{{- fail "metricsApi tells what the gateways count: it needs gateway.stats.enabled" -}}
+{{- fail "metricsApi tells what the gateways count: it needs gateway.stats.enabled; else switch metricsApi.external and metricsApi.custom off" -}}
 {{- end -}}
 yes
 {{- end -}}
+{{- end -}}
+
+{{- /* The metrics that it serves, separated by spaces. */ -}}
+{{- define "modelfleet.metricNames" -}}
+modelfleet_requests_in_system modelfleet_requests_waiting modelfleet_tokens_in_flight modelfleet_kv_cache_usage modelfleet_time_to_first_token_seconds
 {{- end -}}
 
 {{- /* Name of the Service of these metrics; the Secret with its certificate is named after it. */ -}}
