@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { stringify } from 'yaml';
+import { exportStatsAge } from '../controllers/demand/stats-age.ts';
 import { GatewayMetrics } from '../src/gateway/metrics.ts';
 import { KubeMetrics } from '../src/kube/index.ts';
 import { RequestMetrics } from '../src/metrics-api/request-metrics.ts';
@@ -20,6 +21,7 @@ const chartFiles = 'charts/modelfleet/files';
 export function exportedMetrics(): readonly ProcessMetrics[] {
   const controller = new Registry();
   new KubeMetrics(controller);
+  exportStatsAge(controller, { ages: () => [] });
   new RequestMetrics(controller);
   const gateway = new Registry();
   new GatewayMetrics(gateway, { find: () => undefined, served: () => [], all: () => [] });

@@ -171,6 +171,7 @@ test('one that breaks off counts for three seconds, is then missing, and counts 
   expect(Date.now() - brokenAt).toBeLessThan(3_500);
   await eventually(() => expect(news).toEqual(['a/b']));
   expect(watch.of('a/b').oldestMs).toBeGreaterThan(3_000);
+  expect(watch.ages()[0]?.ageMs).toBeGreaterThan(3_000);
 
   const again = await gateway(one.port);
   again.hold('a/b', 1);
@@ -191,6 +192,15 @@ test('a token that the gateway does not know yet is tried again, and so are the 
   await eventually(() => expect(watch.of('a/b').stale).toBe(true));
   sent = ['newest'];
   await eventually(() => expect(watch.of('a/b')).toMatchObject({ gateways: 2, stale: false }));
+});
+
+test('one that is not ready and not heard has no age: it starts, or is gone', async () => {
+  const one = await gateway();
+  await one.stop();
+  add(pod('one', one.port, { ready: false }));
+  expect(watch.ages()).toEqual([]);
+  update(pod('one', one.port), pod('one', one.port, { ready: false }));
+  expect(watch.ages()).toMatchObject([{ gateway: 'system/one' }]);
 });
 
 test('follows a pod once it has an address, and to the next one', async () => {

@@ -4,7 +4,7 @@ import { type Clock, type Random, systemClock } from '../../src/core/clock.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import type { TokenFile } from '../../src/core/token-file.ts';
 import { type Informer, keyOf, type Pod } from '../../src/kube/index.ts';
-import { type Demand, demandFor, type Part, sumDemand } from './demand.ts';
+import { type Demand, demandFor, type Part, standingOf, sumDemand } from './demand.ts';
 import { GatewayLink } from './gateway-link.ts';
 import { readStats, type StatsAddress } from './stats-client.ts';
 
@@ -45,6 +45,14 @@ export class DemandWatch {
   /** The demand for every model that has requests at a gateway. */
   all(): ReadonlyMap<string, Demand> {
     return sumDemand(this.parts(), this.clock.now());
+  }
+
+  /** How long ago each gateway was heard, or became known if it never was; one that neither is heard nor may have callers is left out. */
+  ages(): readonly { readonly gateway: string; readonly ageMs: number }[] {
+    const now = this.clock.now();
+    return [...this.entries.values()].flatMap(({ link: { name, part } }) =>
+      standingOf(part, now) === 'gone' ? [] : [{ gateway: name, ageMs: now - (part.heardAt ?? part.since) }],
+    );
   }
 
   /** Calls `onNews` with each model of which more or fewer requests wait, until the function that it returns is called. */

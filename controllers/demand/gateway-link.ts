@@ -23,10 +23,11 @@ export type LinkOptions = {
 
 /** The stream from one gateway, opened again whenever it ends. */
 export class GatewayLink {
+  /** `namespace/name` of its pod. */
+  readonly name: string;
   readonly address: StatsAddress;
   /** Whether the gateway's pod is ready. */
   ready: boolean;
-  private readonly name: string;
   private readonly options: LinkOptions;
   private readonly since: number;
   private heardAt: number | undefined;

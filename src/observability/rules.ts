@@ -88,6 +88,17 @@ const operator: AlertGroup = {
         'The log of the pod says which request. Compare with the chart’s roles, which grant exactly what is needed: `helm template` them again, and look for a policy that takes rights away.',
     },
     {
+      name: 'ModelfleetGatewaySilent',
+      expr: 'max by (namespace, pod, gateway) (modelfleet_gateway_stats_age_seconds) > 10',
+      for: '1m',
+      severity: 'warning',
+      summary: '{{ $labels.namespace }}/{{ $labels.pod }} does not hear the gateway {{ $labels.gateway }}.',
+      description:
+        'The controller has not been told for {{ $value | humanizeDuration }} how many requests wait at a gateway that is ready. Until it is heard again, models that scale with the load keep the replicas that they have. None is put to sleep, and one that sleeps is woken only by gateways that are heard.',
+      runbook:
+        'The log of the controller says why: “the gateway is not heard”. It does not know the token: restart what has the older Secret. It does not answer: a NetworkPolicy between them and port 9091, or a gateway that hangs: delete its pod.',
+    },
+    {
       name: 'ModelfleetEventLoopBlocked',
       expr: `${processMetrics.lag} > 0.5 and on (job, instance) ${processes}`,
       for: '10m',

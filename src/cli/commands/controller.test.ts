@@ -91,7 +91,7 @@ test('hears of requests that a gateway holds, and counts them in the status', { 
   await writeFile(tokenFile, 'stats-token-0123456789');
   const apiVersion = 'modelfleet.dev/v1alpha1';
   const metadata = { name: 'm', namespace: 'ns', generation: 1 };
-  const deployment = { apiVersion, kind: 'ModelDeployment', metadata, spec: { model: { source: 'hf://a/b' }, replicas: 0 } };
+  const deployment = { apiVersion, kind: 'ModelDeployment', metadata, spec: { model: { source: 'hf://a/b' }, replicas: 1 } };
   const keys = [{ name: 'k', hash: hashApiKey('mf-k') }];
   const tenant = { apiVersion, kind: 'Tenant', metadata: { name: 'acme' }, spec: { keys } };
   api.put('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
@@ -129,7 +129,7 @@ test('hears of requests that a gateway holds, and counts them in the status', { 
   await eventually(async () => expect((await fetch(`${said('url')}/readyz`)).status).toBe(200));
   const answers = [ask(), ask(), ask()].map((answer) => answer.catch(() => undefined));
   const queue = () => expect((api.list('modeldeployments')[0] as unknown as { status: unknown }).status);
-  await eventually(() => queue().toMatchObject({ phase: 'ScaledToZero', columns: { queue: 3 } }), 20_000);
+  await eventually(() => queue().toMatchObject({ phase: 'Pending', columns: { queue: 3 } }), 20_000);
   leave.abort();
   await Promise.all(answers);
   await eventually(() => queue().toMatchObject({ columns: { queue: 0 } }), 20_000);

@@ -110,7 +110,7 @@ async function run(options: Options): Promise<void> {
     const manager = new Manager({ logger, leaderElection });
     manager.addServer(operationsServer({ host: options.host, port: options.port, registry, logger, waitingFor: () => manager.waitingFor }));
     manager.addCache(cache);
-    const demand = await addDemandWatch(options, { manager, cache, logger });
+    const demand = await addDemandWatch(options, { manager, cache, registry, logger });
     const reports = new WorkerReports(systemClock);
     await addMetricsApi(options, { manager, cache, client, anytimeClient: eventClient, demand, reports, registry, logger });
     const workerImagePullSecrets = options.workerImagePullSecret;
