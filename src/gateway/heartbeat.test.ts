@@ -1,5 +1,6 @@
-import { IncomingMessage, ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
+import { once } from 'node:events';
+import { createServer, IncomingMessage, ServerResponse } from 'node:http';
+import { type AddressInfo, Socket } from 'node:net';
 import OpenAI from 'openai';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { startTestGateway, type TestGateway } from '../../test/fakes/gateway.ts';
@@ -10,6 +11,7 @@ import { heartbeats } from './heartbeat.ts';
 import { ModelLine } from './line.ts';
 import type { Model } from './models.ts';
 import type { Loading } from './ports.ts';
+import { patient } from './testing/terms.fake.ts';
 
 const fetching: Loading = { phase: 'Fetching', percent: 5 };
 const loading: Loading = { phase: 'LoadingWeights', percent: 42, etaSeconds: 11.2 };
@@ -99,6 +101,20 @@ test.concurrent.each([
   expect(heard.text).not.toContain('[DONE]');
 });
 
+test.concurrent('a worker that does not stream after the comments is an error in the stream, for an answer cannot follow them', async () => {
+  await using gateway = await startTestGateway({ workers: [] });
+  const worker = createServer((_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'));
+  await once(worker.listen(0, '127.0.0.1'), 'listening');
+  const { heard, read, answer } = ask(gateway);
+  await answer;
+  const origin = `http://127.0.0.1:${(worker.address() as AddressInfo).port}`;
+  gateway.fleet.setReplica('ns/m', { id: 'own', name: 'own', origin, ready: true });
+  await read;
+  expect(errorIn(heard.text)).toMatchObject({ code: 'upstream_failed' });
+  worker.close();
+  worker.closeAllConnections();
+});
+
 test.concurrent('a replica that sends the request away after the comments lets it wait on, and the next one answers', async () => {
   await using gateway = await startTestGateway({ workers: [{ fault: 'drain' }, {}] });
   for (const index of [0, 1]) gateway.setReady(index, false);
@@ -177,10 +193,15 @@ describe('the comments', () => {
     let model: Model = { spec: { key: 'ns/m', names: [], createdAt: 0, limits, availability: 'serving', ...more }, line };
     exchange.model = model;
     const written = vi.spyOn(exchange.response, 'write').mockReturnValue(true);
-    const stop = heartbeats(exchange, { find: () => model });
+    const place = line.join(patient(60_000));
+    const stopBeating = heartbeats(exchange, place, { find: () => model });
     return {
+      place,
       exchange,
-      stop,
+      stop: () => {
+        stopBeating();
+        place.leave('unavailable');
+      },
       comments: () => written.mock.calls.map(([text]) => text),
       news: (told: Loading) => {
         model = { ...model, spec: { ...model.spec, loading: told } };
@@ -218,6 +239,15 @@ describe('the comments', () => {
     stop();
     news(fetching);
     expect(comments()).toHaveLength(3);
+  });
+
+  test('are over with the wait, also when a change of the deployment ends it', () => {
+    const { comments, news, place, stop } = held();
+    vi.advanceTimersByTime(1_000);
+    place.leave('deleted');
+    news(loading);
+    expect(comments()).toEqual([': loading phase=Pending\n\n']);
+    stop();
   });
 
   test('do not pile up in front of a caller who does not read', () => {

@@ -1,6 +1,7 @@
 import { requestIdHeader } from './answers.ts';
 import { type Exchange, given } from './exchange.ts';
 import type { Models } from './models.ts';
+import type { Place } from './place.ts';
 import { after } from './timers.ts';
 
 /** Header by which the caller of a stream asks to hear how the model loads while the request waits: `heartbeat`. */
@@ -20,7 +21,7 @@ export function wantsHeartbeats({ call, request }: Exchange): boolean {
  * Tells a caller who asked for it what the request waits for, as comments of server-sent events: at each change, and every five
  * seconds. Until the function that it returns is called.
  */
-export function heartbeats(exchange: Exchange, models: Pick<Models, 'find'>): () => void {
+export function heartbeats(exchange: Exchange, place: Place, models: Pick<Models, 'find'>): () => void {
   const { line } = given(exchange.model);
   let told = '';
   const tell = () => {
@@ -33,7 +34,8 @@ export function heartbeats(exchange: Exchange, models: Pick<Models, 'find'>): ()
   };
   let timer = after(exchange.inEvents ? beatMs : quietMs, tell);
   const unsubscribe = line.subscribe(() => {
-    if (exchange.inEvents && waitsFor(exchange, models) !== told) tell();
+    // The change may have ended the wait.
+    if (exchange.inEvents && !place.turn && waitsFor(exchange, models) !== told) tell();
   });
   return () => {
     clearTimeout(timer);

@@ -123,7 +123,6 @@ export class ModelLine {
     this.limits = limits;
     this.availability = availability;
     this.changed();
-    // Whoever has just got a slot hears nothing any more.
     for (const listener of this.listeners) listener();
   }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { errors } from '../core/errors.ts';
-import { EventCutter, errorEvent } from './sse.ts';
+import { EventCutter, errorEvent, workerErrorEvent } from './sse.ts';
 
 const whole = 'data: {"a":1}\n\ndata: two\ndata: lines\r\n\r\n: comment\n\ndata: [DONE]\n\n';
 
@@ -50,3 +50,9 @@ test('an error event is one line of JSON in OpenAI’s shape', () => {
   expect(end).toEqual(['', '']);
   expect(JSON.parse(data?.replace('data: ', '') ?? '')).toMatchObject({ error: { code: 'stream_interrupted' } });
 });
+
+test.each([
+  ['an error in OpenAI’s shape, on one line', '{\n "error": { "message": "no\\nway" } }', 'data: {"error":{"message":"no\\nway"}}\n\n'],
+  ['nothing of a page', '<html>Bad Gateway</html>', undefined],
+  ['nothing of another JSON', '{"error":"no"}', undefined],
+])('makes an event of a worker’s error: %s', (_, body, event) => expect(workerErrorEvent(Buffer.from(body))).toBe(event));

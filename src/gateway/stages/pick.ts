@@ -26,7 +26,7 @@ export function takeTurn(exchange: Exchange, place: Place, models: Models): Leas
     if (turn.kind === 'lease') return turn.lease;
     throw refused(exchange, turn.why, models);
   }
-  const stopBeating = wantsHeartbeats(exchange) ? heartbeats(exchange, models) : undefined;
+  const stopBeating = wantsHeartbeats(exchange) ? heartbeats(exchange, place, models) : undefined;
   exchange.onCut = () => place.leave('unavailable');
   return turn.then((settled) => {
     stopBeating?.();

@@ -21,7 +21,13 @@ onCluster('fifty streams at once', () => {
     await ensureInstalled();
     await freshNamespace(namespace);
     const url = await serveModelFile(namespace, Number.MAX_SAFE_INTEGER);
-    const serving = { maxConcurrencyPerReplica: 8, queueTimeout: '3m', firstTokenTimeout: '2m', idleStreamTimeout: '2m' };
+    const serving = {
+      maxConcurrencyPerReplica: 8,
+      queueTimeout: '3m',
+      holdTimeout: '3m',
+      firstTokenTimeout: '2m',
+      idleStreamTimeout: '2m',
+    };
     await apply(smollm2(namespace, model, url, { cache: { type: 'PersistentVolumeClaim', size: '1Gi' }, replicas: 3, serving }));
     const caller = await Caller.create(namespace, model);
     await kube(['wait', '--for=jsonpath={.status.readyReplicas}=3', `mdep/${model}`, '-n', namespace, '--timeout=180s']);
