@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { stringify } from 'yaml';
 import { exportStatsAge } from '../controllers/demand/stats-age.ts';
+import { ScalingMetrics } from '../controllers/scaling/metrics.ts';
 import { GatewayMetrics } from '../src/gateway/metrics.ts';
 import { KubeMetrics } from '../src/kube/index.ts';
 import { RequestMetrics } from '../src/metrics-api/request-metrics.ts';
@@ -23,6 +24,7 @@ export function exportedMetrics(): readonly ProcessMetrics[] {
   new KubeMetrics(controller);
   exportStatsAge(controller, { ages: () => [] });
   new RequestMetrics(controller);
+  new ScalingMetrics(controller);
   const gateway = new Registry();
   new GatewayMetrics(gateway, { find: () => undefined, served: () => [], all: () => [] });
   const worker = new WorkerMetrics('', { running: zero, waiting: zero, kvCacheUsage: zero, loadPercent: zero, ready: no, draining: no });

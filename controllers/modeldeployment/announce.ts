@@ -10,7 +10,13 @@ export type Announcement = { readonly type: 'Normal' | 'Warning'; readonly reaso
  * a failure once for each revision and reason, however often its replica is tried again.
  */
 export function announcements(previous: ModelDeploymentStatus | undefined, next: ModelDeploymentStatus): readonly Announcement[] {
-  return [...failures(previous, next), ...loaded(previous, next), ...complete(previous, next), ...nameTaken(previous, next)];
+  return [
+    ...failures(previous, next),
+    ...loaded(previous, next),
+    ...complete(previous, next),
+    ...nameTaken(previous, next),
+    ...scaled(previous, next),
+  ];
 }
 
 function failures(previous: ModelDeploymentStatus | undefined, next: ModelDeploymentStatus): Announcement[] {
@@ -40,4 +46,19 @@ function nameTaken(previous: ModelDeploymentStatus | undefined, next: ModelDeplo
   const now = findCondition(next.conditions, 'RouteReady');
   const isNews = now?.reason === 'NameTaken' && findCondition(previous?.conditions, 'RouteReady')?.reason !== 'NameTaken';
   return isNews ? [{ type: 'Warning', reason: 'NameTaken', message: now.message }] : [];
+}
+
+/** From and to zero is told by whoever does it, with the reason. */
+function scaled(previous: ModelDeploymentStatus | undefined, next: ModelDeploymentStatus): Announcement[] {
+  const before = previous?.scaling?.desired ?? 0;
+  const { desired = 0, value, perReplica, limitedBy } = next.scaling ?? {};
+  if (before === 0 || desired === 0 || before === desired) return [];
+  const limit = limitedBy === undefined ? '' : ` Limited by ${limitedBy}.`;
+  return [
+    {
+      type: 'Normal',
+      reason: desired > before ? 'ScaledUp' : 'ScaledDown',
+      message: `From ${before} to ${desired} replicas: ${value} requests in the system, ${perReplica} for each replica that there was.${limit}`,
+    },
+  ];
 }

@@ -4,12 +4,14 @@ import { artifactsReady, capacityReady, stalled } from './conditions-of-loading.
 import { progressing } from './conditions-progressing.ts';
 import { degradation } from './status-degraded.ts';
 import type { ConditionState, Observation, Trouble } from './status-observation.ts';
+import { scalingCondition } from './status-scaling.ts';
 import { sentence, stillServing, troubleOf } from './status-trouble.ts';
 import type { Tally } from './tally.ts';
 
 /** The conditions of a deployment, those of other writers left alone. */
 export function conditionsOf(observed: Observation, count: Tally): Condition[] {
-  const { deployment, previous, now } = observed;
+  const { deployment, now } = observed;
+  const scaling = scalingCondition(observed, count);
   const states: Record<string, ConditionState> = {
     Accepted: accepted(observed),
     ArtifactsReady: unlessIdle(observed, count, 'Unknown') ?? artifactsReady(observed, count),
@@ -17,6 +19,7 @@ export function conditionsOf(observed: Observation, count: Tally): Condition[] {
     Loaded: loaded(observed, count),
     Ready: ready(observed, count),
     RouteReady: routeReady(observed),
+    ...scaling.states,
     Progressing: progressing(observed, count),
     Degraded: degraded(degradation(observed, count)),
     Stalled: stalled(count),
@@ -24,7 +27,7 @@ export function conditionsOf(observed: Observation, count: Tally): Condition[] {
   const observedGeneration = deployment.metadata.generation ?? 0;
   return Object.entries(states).reduce<Condition[]>(
     (conditions, [type, state]) => [...setCondition(conditions, { type, ...state, observedGeneration }, now)],
-    [...(previous?.conditions ?? [])],
+    [...scaling.before],
   );
 }
 

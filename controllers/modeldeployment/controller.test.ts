@@ -35,6 +35,7 @@ beforeEach(async () => {
     gatewayUrl: 'http://127.0.0.1:8080',
     demand: {
       of: (model) => demandFor(model, [{ ...heard(), models: new Map([[model, { held: 0, queued, running: 1 }]]) }], Date.now()),
+      all: () => new Map(),
       subscribe: (listener) => {
         onNews = listener;
         return () => {};

@@ -24,6 +24,8 @@ import {
 import { demandSource } from '../demand/demand-source.ts';
 import type { DemandWatch } from '../demand/demand-watch.ts';
 import type { WorkerReports } from '../demand/worker-reports.ts';
+import type { ScalingMetrics } from '../scaling/metrics.ts';
+import { Scaling } from '../scaling/scaling.ts';
 import { fetchStatus, requestDrain } from './agent-client.ts';
 import type { WorkerDefaults } from './builders/worker-image.ts';
 import { Duties, watchDuties } from './duties.ts';
@@ -39,7 +41,7 @@ import { type ReconcilerOptions, reconciler } from './reconcile.ts';
 import { slimPod } from './slim-pod.ts';
 import { modelDeployments } from './status-writer.ts';
 
-export type ModelDeploymentControllerOptions = Omit<ReconcilerOptions, 'duties'> &
+export type ModelDeploymentControllerOptions = Omit<ReconcilerOptions, 'duties' | 'scaling'> &
   WorkerDefaults & {
     readonly client: KubeClient;
     readonly cache: InformerCache;
@@ -50,11 +52,12 @@ export type ModelDeploymentControllerOptions = Omit<ReconcilerOptions, 'duties'>
     /** How to tell agents to drain; over HTTP unless told how to ask them. */
     readonly requestDrain?: RequestDrain | undefined;
     /** Knows what waits at gateways; who made it runs it. */
-    readonly demand?: Pick<DemandWatch, 'of' | 'subscribe'> | undefined;
+    readonly demand?: Pick<DemandWatch, 'of' | 'all' | 'subscribe'> | undefined;
     /** Hears what the agents answer. */
     readonly reports?: WorkerReports | undefined;
     readonly logger: Logger;
     readonly metrics?: ControllerMetrics | undefined;
+    readonly scalingMetrics?: ScalingMetrics | undefined;
     /** Deployments in work at a time; 8 unless told: an API server that is asked more at once answers no more, only later (docs/adr/0007). */
     readonly concurrency?: number | undefined;
     /** How many of them may be others than those whose spec nobody has acted on; 3 unless told. */
@@ -87,6 +90,7 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
   const writes = new PendingWrites(clock);
   const owed = watchDuties(cache, scope, replicas);
   const duties = new Duties({ ...owed.sight, writes }, options);
+  const scaling = new Scaling(cache, scope, deployments, { ...options, metrics: options.scalingMetrics });
   const sight: Sight = {
     deployments: deployments.store,
     pods: replicas.store,
@@ -97,11 +101,12 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
     probe: (uid) => prober.latest(uid),
     podEvent: (uid) => troubles.latest(uid),
     waitingAtGateways: demand && ((key) => demand.of(key).waiting),
+    scaling: (deployment) => scaling.view(deployment),
     defaults: options,
   };
   return new Controller({
     name: 'modeldeployment',
-    reconcile: reconciler(sight, { ...options, duties }),
+    reconcile: reconciler(sight, { ...options, duties, scaling }),
     sources: [
       goneReplicas(replicas, writes), // first: it must know before the owner is looked at
       urgently(forType(deployments, isUnseen)),
@@ -112,6 +117,7 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
       watches(machines, ({ metadata }) => replicaOwnersOn(replicas.store, metadata.name), nodeTurned),
       troubles.source(),
       ...owed.sources,
+      ...scaling.sources,
       probeSource(replicas, prober),
       ...(demand ? [demandSource(demand, clock)] : []),
     ],

@@ -1,6 +1,7 @@
 import type { ModelDeployment } from '../../src/api/model-deployment.ts';
 import { parseDuration } from '../../src/core/durations.ts';
 import type { KubeObject, Namespace, Node, Pod, Store } from '../../src/kube/index.ts';
+import type { ScalingView } from '../scaling/report.ts';
 import { type Acceptance, accept } from './acceptance.ts';
 import { type PodTemplate, podTemplate } from './builders/pod.ts';
 import { revisionOf } from './builders/revision.ts';
@@ -32,6 +33,8 @@ export type Sight = {
   readonly podEvent: (uid: string) => PodEvent | undefined;
   /** How many requests of the deployment with this key wait at gateways; nobody knows when it is left out. */
   readonly waitingAtGateways?: ((key: string) => number) | undefined;
+  /** What is known of the scaling of a deployment. */
+  readonly scaling?: ((deployment: ModelDeployment) => ScalingView) | undefined;
   readonly defaults: WorkerDefaults;
 };
 
@@ -49,6 +52,7 @@ export type Seen = {
   readonly nodeClasses: ReadonlyMap<string, string>;
   /** Requests that wait at gateways, as far as they are heard. */
   readonly waitingAtGateways: number;
+  readonly scaling?: ScalingView | undefined;
   /** How long a replica may finish its requests before it ends. */
   readonly drainTimeoutMs: number;
   /** How long a replica may get no further before it is called stalled. */
@@ -101,6 +105,7 @@ export function gather(key: string, sight: Sight, now: number): Seen | undefined
     replicas,
     nodeClasses: nodeClassesOf(replicas, sight.nodes),
     waitingAtGateways: sight.waitingAtGateways?.(key) ?? 0,
+    scaling: sight.scaling?.(deployment),
     drainTimeoutMs: spec ? parseDuration(spec.rollout.drainTimeout) : defaultDrainTimeoutMs,
     noProgressTimeoutMs,
   };

@@ -2,7 +2,7 @@ import { drainEnd } from './drain.ts';
 import { isCircumstance } from './failures/circumstances.ts';
 import { isGone, needsReplacement } from './replacements.ts';
 import type { Replica } from './replica.ts';
-import { isBroken } from './tally.ts';
+import { isBroken, isOnTheWay } from './tally.ts';
 
 /** What the plan may know. */
 export type Wish = {
@@ -15,6 +15,8 @@ export type Wish = {
   readonly drainTimeoutMs: number;
   /** Broken replicas are not replaced yet. */
   readonly backingOff: boolean;
+  /** Replicas that load are not scaled in but to zero: an autoscaler that wants fewer may want them again before they are ready. */
+  readonly sparesLoading?: boolean | undefined;
 };
 
 /** Why a replica is ended. */
@@ -96,8 +98,9 @@ function fleetPlan(wish: Wish, replicas: readonly Replica[]): FleetPlan {
     proven: outdated.filter((replica) => isLoaded(replica) || replica.restored || (isGone(replica) && !replica.protected)),
     holding: replicas.filter((replica) => !isGone(replica)),
   };
-  const surplus = inVictimOrder(fleet.current)
-    .slice(0, Math.max(0, fleet.current.length - wish.replicas))
+  const candidates = wish.sparesLoading && wish.replicas > 0 ? fleet.current.filter((replica) => !isOnTheWay(replica)) : fleet.current;
+  const surplus = inVictimOrder(candidates)
+    .slice(0, Math.max(0, candidates.length - wish.replicas))
     .map(because('ScaledIn'));
   const { going, ...rest } = wish.strategy === 'Recreate' ? recreate(wish, fleet) : roll(wish, fleet, surplus.length);
   return { ...rest, going: [...surplus, ...going], broken: broken.map(asBroken) };

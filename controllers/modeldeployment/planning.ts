@@ -11,7 +11,15 @@ export function planFor(seen: Seen, backingOff: boolean, now: number): Plan {
   if (deployment.metadata.deletionTimestamp) return endReplicas('Deleted', replicas, drainTimeoutMs, now);
   // A namespace that goes takes everything along; a spec that cannot be run keeps the replicas that it has.
   if (ending || !acceptance.accepted || revision === undefined) return keepReplicas(replicas, drainTimeoutMs, now);
-  const { rollout, suspend } = acceptance.spec;
+  const { rollout, scaling, suspend } = acceptance.spec;
   if (suspend) return endReplicas('Suspended', replicas, drainTimeoutMs, now);
-  return planReplicas({ ...rollout, replicas: acceptance.spec.replicas, revision, drainTimeoutMs, backingOff }, replicas, now);
+  const wish = {
+    ...rollout,
+    replicas: acceptance.spec.replicas,
+    revision,
+    drainTimeoutMs,
+    backingOff,
+    sparesLoading: scaling !== undefined,
+  };
+  return planReplicas(wish, replicas, now);
 }

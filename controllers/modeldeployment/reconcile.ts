@@ -3,12 +3,14 @@ import { describeError, Failure } from '../../src/core/failure.ts';
 import {
   done,
   type EventRecorder,
+  isConflict,
   type KubeClient,
   type Reconcile,
   type ReconcileContext,
   type Result,
   requeueAfter,
 } from '../../src/kube/index.ts';
+import type { Scaling } from '../scaling/scaling.ts';
 import { type Applied, applyPlan, type ReplicaWriter } from './apply.ts';
 import { drainDueMs } from './drain.ts';
 import { DrainFinalizer } from './drain-finalizer.ts';
@@ -23,6 +25,7 @@ import { Replacements } from './replacements.ts';
 import { eventsOf } from './replica-events.ts';
 import { Reporter } from './report.ts';
 import type { Obstacle } from './status-observation.ts';
+import { scalingDueMs } from './status-scaling.ts';
 
 export type ReconcilerOptions = {
   readonly client: ReplicaWriter & Pick<KubeClient, 'apply'>;
@@ -31,6 +34,8 @@ export type ReconcilerOptions = {
   readonly events?: Pick<EventRecorder, 'event'> | undefined;
   /** Who owns the pods, their history and their disruption budget; none of it is kept unless given. */
   readonly duties?: Pick<Duties, 'claim' | 'keep' | 'forget'> | undefined;
+  /** Who keeps the autoscaler, and does what it does not: from zero and to zero. Nothing scales unless given. */
+  readonly scaling?: Pick<Scaling, 'turn' | 'keep' | 'forget'> | undefined;
   readonly random?: Random | undefined;
   readonly clock: Clock;
 };
@@ -54,6 +59,8 @@ type Outcome = {
   readonly failure: Applied['failure'];
   /** In how many milliseconds the duties want to look again. */
   readonly dutiesDueMs?: number | undefined;
+  /** In how many milliseconds the model may go to sleep. */
+  readonly turnDueMs?: number | undefined;
   /** What went wrong with the duties: nothing that replicas wait for. */
   readonly neglect?: Applied['failure'];
 };
@@ -82,28 +89,46 @@ class Reconciler {
   async reconcile(key: string, context: ReconcileContext): Promise<Result> {
     const seen = await this.gather(key, context);
     if (!seen) return done();
+    const turned = await this.turn(seen, context);
+    if (turned === 'written') return done(); // the cache brings the spec that was written
     const plan = this.plan(key, seen);
     const applied = await this.apply(key, plan, seen, context);
     // Somebody waits for pods: all else comes in a turn of its own, behind the deployments that wait for theirs.
     if (context.urgent) return requeueAfter(0);
     const kept = await this.keep(key, seen, context);
-    return this.report(key, plan, { ...applied, ...kept }, this.look(key) ?? seen, context);
+    return this.report(key, plan, { ...applied, ...turned, ...kept }, this.look(key) ?? seen, context);
   }
 
   /** What is there, once pods that are the deployment's by right are. */
   private async gather(key: string, { logger, signal }: ReconcileContext): Promise<Seen | undefined> {
-    const { duties } = this.options;
+    const { duties, scaling } = this.options;
     const seen = this.look(key);
     if (!seen) {
-      for (const memory of [this.sight.writes, this.reporter, this.replacements, this.refusals, this.finalizer, duties])
+      for (const memory of [this.sight.writes, this.reporter, this.replacements, this.refusals, this.finalizer, duties, scaling])
         memory?.forget(key);
       return undefined;
     }
     return (await duties?.claim(seen, logger, signal)) ? this.look(key) : seen;
   }
 
+  /** From zero or to zero, when it is time to. What goes wrong there keeps no replica from being made or ended. */
+  private async turn(seen: Seen, { logger, signal }: ReconcileContext): Promise<'written' | Pick<Outcome, 'turnDueMs' | 'neglect'>> {
+    try {
+      const turn = await this.options.scaling?.turn(this.newest(seen), logger, signal);
+      return turn?.written ? 'written' : { turnDueMs: turn?.dueMs };
+    } catch (error) {
+      if (isConflict(error)) throw error;
+      return { neglect: { error } };
+    }
+  }
+
   private look(key: string): Seen | undefined {
     return gather(key, this.sight, this.options.clock.now());
+  }
+
+  /** With the version that our own last write was answered with. */
+  private newest(seen: Seen): Seen {
+    return { ...seen, deployment: this.reporter.newest(seen.deployment) };
   }
 
   private plan(key: string, seen: Seen): Plan {
@@ -139,17 +164,17 @@ class Reconciler {
   }
 
   private async keep(key: string, seen: Seen, { signal }: ReconcileContext): Promise<Pick<Outcome, 'dutiesDueMs' | 'neglect'>> {
-    try {
-      return { dutiesDueMs: await this.options.duties?.keep(this.look(key) ?? seen, signal) };
-    } catch (error) {
-      return { neglect: { error } };
-    }
+    const { duties, scaling } = this.options;
+    const newest = this.look(key) ?? seen;
+    const kept = await Promise.allSettled([duties?.keep(newest, signal), scaling?.keep(newest, signal)]);
+    const failed = kept.find((result) => result.status === 'rejected');
+    const waits = kept.flatMap((result) => (result.status === 'fulfilled' && result.value !== undefined ? [result.value] : []));
+    return { dutiesDueMs: waits.length > 0 ? Math.min(...waits) : undefined, ...(failed && { neglect: { error: failed.reason } }) };
   }
 
   private async report(key: string, { halted }: Plan, outcome: Outcome, seen: Seen, { signal }: ReconcileContext): Promise<Result> {
     const now = this.options.clock.now();
-    const newest = { ...seen, deployment: this.reporter.newest(seen.deployment) };
-    const releaseDueMs = await this.finalizer.release(newest, now, signal);
+    const releaseDueMs = await this.finalizer.release(this.newest(seen), now, signal);
     if (releaseDueMs === 'released') return done();
     const { status, dueMs } = await this.reporter.report(key, seen, { obstacle: obstacleOf(outcome), halted }, signal);
     // Told in the status first; the queue tries again.
@@ -160,6 +185,8 @@ class Reconciler {
       dueMs,
       releaseDueMs,
       outcome.dutiesDueMs,
+      outcome.turnDueMs,
+      scalingDueMs(seen, status, now),
       this.sight.writes.expiresIn(key),
       this.replacements.waitMs(key) || undefined,
       this.refusals.waitMs(key) || undefined,

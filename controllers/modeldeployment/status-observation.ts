@@ -1,4 +1,5 @@
 import type { Condition, ModelDeployment, ModelDeploymentStatus } from '../../src/api/model-deployment.ts';
+import type { ScalingView } from '../scaling/report.ts';
 import type { Acceptance } from './acceptance.ts';
 import type { Lesson } from './load-times.ts';
 import type { TakenName } from './names.ts';
@@ -17,6 +18,8 @@ export type Observation = {
   readonly nodeClasses: ReadonlyMap<string, string>;
   /** Requests that wait at gateways. */
   readonly waitingAtGateways: number;
+  /** What is known of its scaling; nothing is told of it when left out. */
+  readonly scaling?: ScalingView | undefined;
   /** Address of the gateway, without `/v1`. */
   readonly gatewayUrl: string | undefined;
   /** The public names that an older deployment has. */

@@ -7,6 +7,7 @@ import { columnsOf } from './status-columns.ts';
 import { failuresSeen } from './status-failures.ts';
 import type { Observation } from './status-observation.ts';
 import { phaseOf } from './status-phase.ts';
+import { scalingOf } from './status-scaling.ts';
 import { isBroken, slowestFirst, type Tally, tally } from './tally.ts';
 
 const maxReplicaStatuses = 32;
@@ -23,6 +24,7 @@ export function statusOf(observed: Observation): ModelDeploymentStatus {
   const loadedRevision = isLoaded ? revision : previous?.loadedRevision;
   const loadTimes = lessons.reduce<NonNullable<ModelDeploymentStatus['loadTimes']>>(learn, [...(previous?.loadTimes ?? [])]);
   const failures = failuresSeen(observed, count);
+  const scaling = scalingOf(observed, count);
   return {
     observedGeneration: deployment.metadata.generation ?? 0,
     phase,
@@ -36,7 +38,7 @@ export function statusOf(observed: Observation): ModelDeploymentStatus {
     models: [...servedNames(deployment)],
     ...(loading && { loading }),
     replicaStatuses: [...replicas].sort(slowestFirst).slice(0, maxReplicaStatuses).map(replicaStatus),
-    ...(previous?.scaling && { scaling: previous.scaling }),
+    ...(scaling && { scaling }),
     ...(loadTimes.length > 0 && { loadTimes }),
     ...(failures.length > 0 && { failures: [...failures] }),
     conditions: conditionsOf(observed, count),

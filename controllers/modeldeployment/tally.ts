@@ -50,6 +50,12 @@ export function isBroken(replica: Replica): boolean {
   return replica.phase === 'Failed' || replica.phase === 'Stalled';
 }
 
+/** Whether a replica is about to serve: it has a node, or only just none, and gets on. */
+export function isOnTheWay(replica: Replica): boolean {
+  const isStuck = isBroken(replica) || (replica.phase === 'Pending' && replica.reason !== undefined);
+  return !replica.ready && !replica.leaving && !isGone(replica) && !isStuck;
+}
+
 /** Replicas that are going come last: nobody waits for them. */
 export function slowestFirst(a: Replica, b: Replica): number {
   const eta = (replica: Replica) => replica.etaSeconds ?? Number.POSITIVE_INFINITY;

@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { WorkerReports } from '../../controllers/demand/worker-reports.ts';
 import { modelDeploymentController } from '../../controllers/modeldeployment/controller.ts';
+import { ScalingMetrics } from '../../controllers/scaling/metrics.ts';
 import { customResourceDefinitions } from '../api/crd/definitions.ts';
 import type { ModelDeployment } from '../api/model-deployment.ts';
 import { modelDeploymentResource, tenantResource } from '../api/resources.ts';
@@ -109,6 +110,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const collector = new GarbageCollector({ client, logger: logger.child({ part: 'gc' }), clock });
   const demand = new LocalDemand({ requests: gateway.requests, clock });
   const reports = new WorkerReports(clock);
+  const scalingMetrics = new ScalingMetrics(registry);
   const manager = new Manager({ logger, clock });
   manager.addCache(cache);
   manager.addRunnable({ name: 'kubelet', run: kubelet.logs.run.bind(kubelet.logs) });
@@ -124,6 +126,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
       gatewayUrl: gateway.url,
       events: recorder,
       metrics,
+      scalingMetrics,
       logger: logger.child({ part: 'controller' }),
       clock,
     }),

@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { WorkerReports } from '../../../controllers/demand/worker-reports.ts';
 import { pullPolicies, type WorkerDefaults } from '../../../controllers/modeldeployment/builders/worker-image.ts';
 import { modelDeploymentController } from '../../../controllers/modeldeployment/controller.ts';
+import { ScalingMetrics } from '../../../controllers/scaling/metrics.ts';
 import { systemClock } from '../../core/clock.ts';
 import { createLogger } from '../../core/logger.ts';
 import {
@@ -113,6 +114,7 @@ async function run(options: Options): Promise<void> {
     const demand = await addDemandWatch(options, { manager, cache, registry, logger });
     const reports = new WorkerReports(systemClock);
     await addMetricsApi(options, { manager, cache, client, anytimeClient: eventClient, demand, reports, registry, logger });
+    const scalingMetrics = new ScalingMetrics(registry);
     const workerImagePullSecrets = options.workerImagePullSecret;
     manager.addController(() =>
       modelDeploymentController({
@@ -124,6 +126,7 @@ async function run(options: Options): Promise<void> {
         reports,
         events,
         metrics,
+        scalingMetrics,
         clock: systemClock,
         logger,
       }),

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { type ModelDeploymentSpec, resolveSpec } from '../../src/api/model-deployment.ts';
 import { modelIdentity } from '../modeldeployment/load-times.ts';
 import { deployment } from '../modeldeployment/testing/makers.fake.ts';
-import { type HorizontalPodAutoscaler, planAutoscaler } from './autoscaler.ts';
+import type { HorizontalPodAutoscaler } from './autoscaler.ts';
+import { planAutoscaler } from './autoscaler-plan.ts';
 
 type Scaling = NonNullable<ModelDeploymentSpec['scaling']>;
 
