@@ -17,8 +17,13 @@ export class RecentMean {
   /** The mean and how many it is of; undefined when it is of none. */
   read(now: number): { readonly mean: number; readonly count: number } | undefined {
     this.turnTo(now);
-    const count = total(this.counts);
-    return count === 0 ? undefined : { mean: total(this.sums) / count, count };
+    let sum = 0;
+    let count = 0;
+    for (let index = 0; index < slices; index += 1) {
+      sum += this.sums[index] ?? 0;
+      count += this.counts[index] ?? 0;
+    }
+    return count === 0 ? undefined : { mean: sum / count, count };
   }
 
   /** Empties the slices that have passed; a clock that goes back stays in the newest. */
@@ -32,10 +37,4 @@ export class RecentMean {
     this.newest = Math.max(this.newest, slice);
     return this.newest;
   }
-}
-
-function total(values: Float64Array): number {
-  let sum = 0;
-  for (const value of values) sum += value;
-  return sum;
 }

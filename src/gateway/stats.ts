@@ -14,7 +14,9 @@ export function countRequests(models: Iterable<Model>): Counts {
     const { length, inFlight, timeToFirstToken } = line;
     if (length + inFlight === 0 && !timeToFirstToken) continue;
     const held = line.readyReplicas === 0 ? length : 0;
-    counts.set(spec.key, { held, queued: length - held, running: inFlight, ...measuresOf(line, timeToFirstToken) });
+    const told: RequestCounts = { held, queued: length - held, running: inFlight };
+    addMeasures(told, line, timeToFirstToken);
+    counts.set(spec.key, told);
   }
   return counts;
 }
@@ -33,15 +35,13 @@ export function changesOf(before: Counts, after: Counts, alsoMeasures: boolean):
   return changes;
 }
 
-function measuresOf(
-  { tokensInFlight, serviceMs }: Pick<ModelLine, 'tokensInFlight' | 'serviceMs'>,
-  ttft: ModelLine['timeToFirstToken'],
-): Partial<RequestCounts> {
-  return {
-    ...(tokensInFlight > 0 && { tokensInFlight }),
-    ...(ttft && { ttftMillis: Math.round(ttft.mean), ttftCount: ttft.count }),
-    ...(serviceMs !== undefined && { serviceMillis: Math.round(serviceMs) }),
-  };
+/** Adds to an object that is ours still: this is done for each deployment four times a second. */
+function addMeasures(told: RequestCounts, { tokensInFlight, serviceMs }: ModelLine, ttft: ModelLine['timeToFirstToken']): void {
+  if (tokensInFlight > 0) told.tokensInFlight = tokensInFlight;
+  if (serviceMs !== undefined) told.serviceMillis = Math.round(serviceMs);
+  if (!ttft) return;
+  told.ttftMillis = Math.round(ttft.mean);
+  told.ttftCount = ttft.count;
 }
 
 function areAsMany(a: RequestCounts, b: RequestCounts): boolean {
