@@ -40,11 +40,21 @@ function isValidAt({ validFrom, validTo }: X509Certificate, now: number): boolea
   return Date.parse(validFrom) <= now && now <= Date.parse(validTo);
 }
 
-/** The common name and the organisations of a certificate's owner. No name when it has none, or several: then nobody can be sure. */
-export function ownerOf(certificate: X509Certificate): { readonly name: string | undefined; readonly organizations: readonly string[] } {
+/** Whose a certificate is. No name when it has none, or several: then nobody can be sure. */
+type Owner = { readonly name: string | undefined; readonly organizations: readonly string[] };
+
+/** A connection has one certificate for thousands of requests, and to read one costs as much as all else about a request. */
+const owners = new WeakMap<X509Certificate, Owner>();
+
+/** The common name and the organisations of a certificate's owner. */
+export function ownerOf(certificate: X509Certificate): Owner {
+  const known = owners.get(certificate);
+  if (known) return known;
   const { subject } = certificate.toLegacyObject();
   const names = textsOf(subject.CN);
-  return { name: names.length === 1 ? names[0] : undefined, organizations: textsOf(subject.O) };
+  const owner = { name: names.length === 1 ? names[0] : undefined, organizations: textsOf(subject.O) };
+  owners.set(certificate, owner);
+  return owner;
 }
 
 function textsOf(value: string | readonly string[] | undefined): readonly string[] {

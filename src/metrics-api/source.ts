@@ -1,7 +1,5 @@
 import type { MetricName } from '../api/fleet-metrics.ts';
 
-export { type MetricName, modelLabel } from '../api/fleet-metrics.ts';
-
 /** The last known value of a metric for one ModelDeployment. */
 export type Sample = {
   /** Name of the ModelDeployment. */
