@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Plan, planReplicas, type Wish } from './plan.ts';
 import type { Replica } from './replica.ts';
+import { isOnTheWay } from './tally.ts';
 import { agent, replica, t0 } from './testing/makers.fake.ts';
 
 const stepMs = 10_000;
@@ -93,9 +94,9 @@ const anyRollout = fc
   .record({ strategy: fc.constant('RollingUpdate' as const), maxSurge: fc.nat(3), maxUnavailable: fc.nat(3) })
   .filter(({ maxSurge, maxUnavailable }) => maxSurge + maxUnavailable > 0);
 const anyRevision = fc.constantFrom('v1', 'v2', 'v3');
-const anyWish = fc
-  .tuple(anyRollout, fc.nat(5), anyRevision)
-  .map(([rollout, replicas, revision]): Wish => ({ ...rollout, replicas, revision, drainTimeoutMs, backingOff: false }));
+const anyWish = fc.tuple(anyRollout, fc.nat(5), anyRevision, fc.boolean()).map(([rollout, replicas, revision, sparesLoading]): Wish => {
+  return { ...rollout, replicas, revision, drainTimeoutMs, backingOff: false, sparesLoading };
+});
 const anyEdit: fc.Arbitrary<Edit> = fc.oneof(
   anyRevision.map((revision) => ({ revision })),
   fc.nat(5).map((replicas) => ({ replicas })),
@@ -154,13 +155,29 @@ describe('whatever happens to a fleet', () => {
     );
   });
 
-  test('no more of a revision stand than are wanted, once it was planned', () => {
+  test('no more of a revision stand than are wanted, once it was planned, but for those that load where they are spared', () => {
     fc.assert(
       fc.property(anyWish, steps(anyEdit, rough), (wish, life) => {
         const fleet = new Fleet(wish);
         run(fleet, life, () => {
-          const current = fleet.standing.filter(({ revision }) => revision === fleet.wish.revision);
-          expect(current.length).toBeLessThanOrEqual(fleet.wish.replicas);
+          const { replicas, revision, sparesLoading } = fleet.wish;
+          const isSpared = (pod: Replica) => sparesLoading === true && replicas > 0 && isOnTheWay(pod);
+          const counted = fleet.standing.filter((pod) => pod.revision === revision && !isSpared(pod));
+          expect(counted.length).toBeLessThanOrEqual(replicas);
+        });
+      }),
+    );
+  });
+
+  test('nothing that loads is scaled in where an autoscaler scales, but to zero', () => {
+    fc.assert(
+      fc.property(anyWish, steps(anyEdit, rough), (wish, life) => {
+        const fleet = new Fleet({ ...wish, sparesLoading: true });
+        run(fleet, life, ({ drain, remove }) => {
+          if (fleet.wish.replicas === 0) return;
+          const scaledIn = [...drain, ...remove].filter(({ reason }) => reason === 'ScaledIn');
+          const current = scaledIn.filter(({ replica: pod }) => pod.revision === fleet.wish.revision);
+          expect(current.filter(({ replica: pod }) => isOnTheWay(pod))).toEqual([]);
         });
       }),
     );

@@ -53,6 +53,21 @@ describe('scale-in', () => {
     expect(words(plan({ replicas: 1 }, loaded({ createdAt: 1, name: 'b' }), old))).toEqual({ drain: ['a ScaledIn'] });
   });
 
+  test('waits for what loads where an autoscaler scales, and takes loaded ones beyond what is wanted meanwhile', () => {
+    const spares = { replicas: 1, sparesLoading: true };
+    const loading = replica({ name: 'loading' });
+    expect(words(plan(spares, loaded({ name: 'serving' }), loading))).toEqual({});
+    expect(words(plan(spares, loaded({ name: 'a' }), loaded({ name: 'b', inFlight: 1 }), loading))).toEqual({ drain: ['a ScaledIn'] });
+    expect(words(plan({ ...spares, replicas: 0 }, loading))).toEqual({ remove: ['loading ScaledIn'] });
+  });
+
+  test('spares nothing that fails or finds no place', () => {
+    const spares = { replicas: 1, sparesLoading: true, backingOff: true };
+    const homeless = replica({ name: 'homeless', phase: 'Pending', reason: 'Unschedulable' });
+    expect(words(plan(spares, loaded(), failed('EngineCrashed', { name: 'crashed' })))).toEqual({ remove: ['crashed ScaledIn'] });
+    expect(words(plan(spares, loaded(), homeless))).toEqual({ remove: ['homeless ScaledIn'] });
+  });
+
   test('takes what is broken first of all', () => {
     const broken = ended({ name: 'broken', createdAt: 1 });
     expect(words(plan({ replicas: 1, backingOff: true }, replica({ createdAt: 2 }), broken))).toEqual({ remove: ['broken ScaledIn'] });
