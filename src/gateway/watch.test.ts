@@ -134,6 +134,17 @@ test.each([
   expect([answer.status, await answer.text()]).toEqual([503, expect.stringContaining('kubectl scale mdep/smol -n models --replicas=1')]);
 });
 
+test('holds requests while a replica waits for a node: one may be added for it', async () => {
+  const conditions = [{ type: 'Progressing', status: 'False', reason: 'Unschedulable', message: '' }];
+  const replicaStatuses = [{ name: 'smol-1', phase: 'Pending', reason: 'Unschedulable' }];
+  server.put('modeldeployments', deployment({ status: { conditions, replicaStatuses } }));
+  await eventually(async () => (await metrics()).includes('ready_replicas{model="models/smol"} 0'));
+  const held = ask();
+  await eventually(async () => (await metrics()).includes('queue_length{model="models/smol"} 1'));
+  server.put('pods', pod());
+  expect((await held).status).toBe(200);
+});
+
 test('holds requests while one replica loads without trouble, though another failed', async () => {
   const conditions = [{ type: 'Progressing', status: 'False', reason: 'DeviceOutOfMemory', message: '' }];
   const failed = { name: 'smol-1', phase: 'Failed', reason: 'DeviceOutOfMemory' };

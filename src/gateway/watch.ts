@@ -68,7 +68,7 @@ function modelSpec(deployment: ModelDeployment): ModelSpec {
   };
 }
 
-/** Failures that pass by themselves, because the replica is started again or replaced: waiting a little may help. */
+/** Failures that pass by themselves, because the replica is started again, replaced or given a node: waiting a little may help. */
 const passing: readonly string[] = [
   'EngineCrashed',
   'EngineWedged',
@@ -78,6 +78,8 @@ const passing: readonly string[] = [
   'Preempted',
   'SourceUnreachable',
   'SourceRateLimited',
+  // A cluster that adds nodes when pods need them begins with a pod that has none: so does each wake from zero there.
+  'Unschedulable',
 ];
 
 /** Phases that lead to no answer. */
