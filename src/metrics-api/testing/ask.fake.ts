@@ -4,6 +4,8 @@ import type { Pair } from './pki.fake.ts';
 
 /** Who asks, and who must vouch for the server. */
 export type Asker = {
+  /** Where the server is; this machine unless told. */
+  readonly host?: string;
   readonly ca: string;
   readonly pair?: Pair | undefined;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
@@ -17,12 +19,12 @@ export type Answer = {
   readonly body: unknown;
 };
 
-/** Asks a server on this machine, over a connection of its own, as a client that knows it by the name in its certificate. */
+/** Asks a server, over a connection of its own, as a client that knows it by the name in its certificate. */
 export async function ask(
   port: number,
   servername: string,
   path: string,
-  { ca, pair, headers = {}, method = 'GET' }: Asker,
+  { host = '127.0.0.1', ca, pair, headers = {}, method = 'GET' }: Asker,
 ): Promise<Answer> {
   const identity = pair ? { cert: pair.certificate, key: pair.key } : {};
   return new Promise<Answer>((resolve, reject) => {
@@ -30,7 +32,7 @@ export async function ask(
       Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]),
     );
     const asking = request({
-      host: '127.0.0.1',
+      host,
       port,
       servername,
       path,

@@ -5,8 +5,7 @@ import { clusterComponent } from './harness/component.ts';
 import { denials, now } from './harness/denials.ts';
 import { apply, freshNamespace, isReady, kube, onCluster, ours, uids, workers } from './harness/kube.ts';
 import { smollm2 } from './harness/models.ts';
-import { processesOf } from './harness/processes.ts';
-import { ensureInstalled, leader, system } from './harness/release.ts';
+import { ensureInstalled, killHard, leader, system } from './harness/release.ts';
 import { Caller, restarts, serveModelFile } from './harness/testbed.ts';
 
 const namespace = 'e2e-failover';
@@ -92,12 +91,3 @@ onCluster('when parts of the fleet fail', () => {
     expect(await denials(since)).toEqual([]);
   });
 });
-
-/** Ends a pod's process as a crash of its machine would: with no chance to say goodbye. */
-async function killHard(pod: string): Promise<void> {
-  if (!ours) {
-    await kube(['delete', 'pod', pod, '-n', system, '--grace-period=0', '--force']);
-    return;
-  }
-  for (const { pid } of processesOf(pod)) process.kill(pid, 'SIGKILL');
-}

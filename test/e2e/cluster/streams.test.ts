@@ -4,7 +4,7 @@ import { denials, now } from './harness/denials.ts';
 import { apply, deployment, freshNamespace, isReady, kube, onCluster, read, uids, workers } from './harness/kube.ts';
 import { smollm2 } from './harness/models.ts';
 import { ensureInstalled, system } from './harness/release.ts';
-import { Caller, type StreamsReport, serveModelFile } from './harness/testbed.ts';
+import { Caller, type RunningStreams, serveModelFile } from './harness/testbed.ts';
 
 // Whatever happens to replicas on purpose, no stream breaks. The tests build on each other, in order.
 
@@ -14,7 +14,7 @@ const controllers = 'app.kubernetes.io/component=controller';
 
 onCluster('fifty streams at once', () => {
   let since: number;
-  let running: { stop(): Promise<StreamsReport> } | undefined;
+  let running: RunningStreams | undefined;
 
   beforeAll(async () => {
     since = await now();

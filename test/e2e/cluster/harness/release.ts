@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { helm } from '../../../fakes/helm.ts';
-import { freshNamespace, kube, kubeconfig } from './kube.ts';
+import { freshNamespace, kube, kubeconfig, ours } from './kube.ts';
+import { processesOf } from './processes.ts';
 
 export const system = 'modelfleet-system';
 export const release = 'modelfleet';
@@ -26,4 +27,13 @@ export async function ensureInstalled(): Promise<string> {
 export async function leader(): Promise<string> {
   const holder = await kube(['get', 'lease', 'modelfleet-controller', '-n', system, '-o', 'jsonpath={.spec.holderIdentity}']);
   return holder.slice(0, holder.lastIndexOf('_'));
+}
+
+/** Ends a pod of the release as a crash of its machine would: with no chance to say goodbye. */
+export async function killHard(pod: string): Promise<void> {
+  if (!ours) {
+    await kube(['delete', 'pod', pod, '-n', system, '--grace-period=0', '--force']);
+    return;
+  }
+  for (const { pid } of processesOf(pod)) process.kill(pid, 'SIGKILL');
 }

@@ -69,9 +69,9 @@ export async function fillClaim(namespace: string, claim: string, path: string):
   await kube(['delete', 'pod', 'fill', '-n', namespace]);
 }
 
-/** Makes a key for a tenant with the program, as an administrator would. */
-async function createKey(tenant: string): Promise<string> {
-  const { child, output } = startModelfleet('keys', 'create', tenant, '--kubeconfig', kubeconfig);
+/** What the program says, as an administrator would have it. Throws with its complaint when it fails. */
+export async function modelfleet(...argv: readonly string[]): Promise<string> {
+  const { child, output } = startModelfleet(...argv, '--kubeconfig', kubeconfig);
   const [code] = await once(child, 'close');
   if (code !== 0) throw new Error(output());
   return output().trim();
@@ -88,7 +88,7 @@ export class Caller {
   }
 
   static async create(namespace: string, model: string): Promise<Caller> {
-    const env = { GATEWAY: gatewayUrl, KEY: await createKey(namespace), MODEL: `${namespace}/${model}` };
+    const env = { GATEWAY: gatewayUrl, KEY: await modelfleet('keys', 'create', namespace), MODEL: `${namespace}/${model}` };
     const idle = ['-e', 'process.once("SIGTERM", () => process.exit(0)); setInterval(() => {}, 1e9)'];
     await apply(pod(namespace, 'caller', { args: idle, env }));
     await podReady(namespace, 'caller');
@@ -96,7 +96,7 @@ export class Caller {
   }
 
   /** One streamed chat. */
-  async chat(): Promise<{ text: string; chunks: number; done: boolean; firstByteMs: number }> {
+  async chat(): Promise<Chat> {
     return JSON.parse(await kube(['exec', '-n', this.namespace, 'caller', '--', '/usr/local/bin/node', '/testbed/chat.ts']));
   }
 
@@ -106,8 +106,16 @@ export class Caller {
   }
 
   /** Begins to hold so many streams at once, in a pod of its own. */
-  async streams(name: string, count: number): Promise<{ stop(): Promise<StreamsReport> }> {
-    return await this.start<StreamsReport>(name, '/testbed/streams.ts', { STREAMS: String(count) });
+  async streams(name: string, count: number): Promise<RunningStreams> {
+    const running = await this.start<StreamsReport>(name, '/testbed/streams.ts', { STREAMS: String(count) });
+    return { ...running, began: () => this.began(name) };
+  }
+
+  private async began(name: string): Promise<number> {
+    const log = await kube(['logs', '-n', this.namespace, name]);
+    const [, at] = /^began (\d+)$/m.exec(log) ?? [];
+    if (at === undefined) throw new Error(`${name} has not begun: ${log}`);
+    return Number(at);
   }
 
   private async start<Report>(name: string, program: string, env: Readonly<Record<string, string>>): Promise<{ stop(): Promise<Report> }> {
@@ -125,6 +133,16 @@ export class Caller {
   }
 }
 
+/** An answer, and when it was asked for by the caller's clock. */
+export type Chat = {
+  readonly text: string;
+  readonly chunks: number;
+  readonly done: boolean;
+  readonly firstByteMs: number;
+  /** Milliseconds since the epoch. */
+  readonly sentAt: number;
+};
+
 /** What a loop of requests has met. */
 export type LoopReport = {
   readonly answered: number;
@@ -135,7 +153,13 @@ export type LoopReport = {
 };
 
 /** What streams have met: whole ones, their events, and what went wrong with the others. */
-export type StreamsReport = { readonly streams: number; readonly frames: number; readonly failures: readonly string[] };
+type StreamsReport = { readonly streams: number; readonly frames: number; readonly failures: readonly string[] };
+
+export type RunningStreams = {
+  /** When the first were sent: milliseconds since the epoch. Rejects until then. */
+  began(): Promise<number>;
+  stop(): Promise<StreamsReport>;
+};
 
 /** A claim of the cluster's default class. */
 export async function claim(namespace: string, name: string): Promise<void> {

@@ -1,6 +1,7 @@
-// One streamed chat, as a program in the cluster would ask: prints the answer as JSON {text, chunks, done, firstByteMs}.
+// One streamed chat, as a program in the cluster would ask: prints the answer as JSON {text, chunks, done, firstByteMs, sentAt}.
 
 const { GATEWAY = '', KEY = '', MODEL = '' } = process.env;
+const sentAt = Date.now();
 const began = performance.now();
 const response = await fetch(`${GATEWAY}/v1/chat/completions`, {
   method: 'POST',
@@ -19,6 +20,6 @@ const chunks = events
   .filter((event) => event !== '[DONE]')
   .map((event) => JSON.parse(event) as { choices: { delta: { content?: string } }[] });
 const text = chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('');
-console.log(JSON.stringify({ text, chunks: chunks.length, done: events.at(-1) === '[DONE]', firstByteMs }));
+console.log(JSON.stringify({ text, chunks: chunks.length, done: events.at(-1) === '[DONE]', firstByteMs, sentAt }));
 
 export {};

@@ -1,5 +1,7 @@
-// STREAMS callers at once, each with one streamed chat after the other until SIGTERM, then a summary as JSON on the last line.
-// A stream is whole when it was answered with 200 and ended with its usage and [DONE]; nothing is ever retried.
+import { setTimeout } from 'node:timers/promises';
+
+// STREAMS callers at once, each with one streamed chat after the other until SIGTERM, then a summary as JSON on the last line; the first
+// says when they began. A stream is whole when it was answered with 200 and ended with its usage and [DONE]; nothing is ever retried.
 
 const { GATEWAY = '', KEY = '', MODEL = '', STREAMS = '50', TOKENS = '16' } = process.env;
 const timeoutMs = 180_000;
@@ -35,6 +37,7 @@ async function stream(): Promise<void> {
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
     failures.push(`${new Date().toISOString()} after ${Math.round(performance.now() - began)} ms: ${String(error)}${cause}`);
     console.log(failures.at(-1));
+    await setTimeout(250); // whoever finds nobody there does not ask a thousand times a second
   }
 }
 
@@ -42,7 +45,6 @@ async function caller(): Promise<void> {
   while (!stopped) await stream();
 }
 
+console.log(`began ${Date.now()}`);
 await Promise.all(Array.from({ length: Number(STREAMS) }, caller));
 console.log(JSON.stringify({ streams, frames, failures }));
-
-export {};
