@@ -50,6 +50,11 @@ test('tells value, share of each replica, and what is wanted', () => {
   expect(scalingStatus(report({ replicas: 0 }, { standing: 0 }))).toMatchObject({ desired: 0, perReplica: '17' });
 });
 
+test('tells no limit of a decision that was about another number', () => {
+  const limited = autoscaler({ ScalingLimited: ['True', 'TooManyReplicas'] });
+  expect(scalingStatus(report({ replicas: 5 }, {}, { autoscaler: limited }))).not.toHaveProperty('limitedBy');
+});
+
 test('is not there without scaling', () => {
   const unscaled = report();
   const spec = { ...unscaled.spec, scaling: undefined } as unknown as ScalingReport['spec'];

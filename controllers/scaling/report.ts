@@ -42,7 +42,8 @@ export function scalingStatus(report: ScalingReport): ScalingStatus | undefined 
   const value = requestsIn(report);
   // What an autoscaler wants it has written there; its own status may be from before the model slept.
   const desired = spec.suspend ? 0 : spec.replicas;
-  const limitedBy = desired > 0 ? limitOf(view.autoscaler) : undefined;
+  const isFollowed = desired > 0 && view.autoscaler?.status?.desiredReplicas === desired;
+  const limitedBy = isFollowed ? limitOf(view.autoscaler) : undefined;
   const isAsBefore = previous !== undefined && previous.desired === desired && previous.limitedBy === limitedBy;
   if (isAsBefore && (previous.value === value || restMs(previous, now) > 0)) return previous;
   return {

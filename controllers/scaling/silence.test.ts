@@ -19,8 +19,8 @@ beforeEach(() => {
 });
 
 /** A gateway with so many running requests; one that is not heard though it is ready when `heard` is false. */
-function gateway(running = 0, { heard = true, ttftCount = 0 } = {}): Part {
-  const models = new Map([[key, { held: 0, queued: 0, running, ...(ttftCount > 0 && { ttftMillis: 5, ttftCount }) }]]);
+function gateway(running = 0, { heard = true, ttftCount = 0, ttftMillis = 5 } = {}): Part {
+  const models = new Map([[key, { held: 0, queued: 0, running, ...(ttftCount > 0 && { ttftMillis, ttftCount }) }]]);
   return { ready: true, since: t0, ...(heard && { heardAt: t0 }), models };
 }
 
@@ -51,7 +51,25 @@ test('hears of requests that came and went between two looks by their time to th
   await clock.advance(10_000);
   parts = [gateway(0, { ttftCount: 3 })];
   expect(since(one)).toBe(10_000);
-  expect(silence.isSilent(key, [one])).toBe(false);
+  await clock.advance(10_000);
+  parts = [gateway(0, { ttftCount: 2 })];
+  expect(since(one)).toBe(10_000);
+  parts = [gateway(0, { ttftCount: 2, ttftMillis: 9 })];
+  expect(since(one)).toBe(20_000);
+});
+
+test('hears of the first such request after a pause', async () => {
+  const stop = silence.source().start(() => {});
+  expect(since(one)).toBe(0);
+  parts = [gateway(0, { ttftCount: 3 })];
+  await clock.advance(1_000);
+  parts = [{ ...gateway(), models: new Map() }];
+  await clock.advance(60_000);
+  parts = [gateway(0, { ttftCount: 1 })];
+  await clock.advance(1_000);
+  expect(since(one)).toBe(62_000);
+  stop();
+  await eventually(() => expect(clock.sleeping).toBe(0));
 });
 
 test('counts anew when a replica becomes ready, and when one works on something', async () => {

@@ -6,6 +6,8 @@ import type { Replica } from '../modeldeployment/replica.ts';
 
 const lookMs = 1_000;
 
+/** When there was a request last, and by how many first tokens of the last half minute, and what they took, the next one is told. */
+type Asked = { readonly at: number; readonly count: number; readonly millis: number | undefined };
 type Entry = { readonly since: number; readonly ready: ReadonlySet<string> };
 
 /**
@@ -15,7 +17,7 @@ type Entry = { readonly since: number; readonly ready: ReadonlySet<string> };
 export class Silence {
   private readonly demand: Pick<DemandWatch, 'of' | 'all'>;
   private readonly clock: Clock;
-  private readonly lastDemand = new Map<string, number>();
+  private readonly asked = new Map<string, Asked>();
   private readonly entries = new Map<string, Entry>();
   /** Since when all gateways have been heard. */
   private heardSince: number;
@@ -35,19 +37,19 @@ export class Silence {
     const isNews = before === undefined || replicas.some(isBusy) || [...ready].some((uid) => !before.ready.has(uid));
     const since = isNews ? now : before.since;
     this.entries.set(key, { since, ready });
-    return Math.max(since, this.heardSince, this.lastDemand.get(key) ?? 0);
+    return Math.max(since, this.heardSince, this.asked.get(key)?.at ?? 0);
   }
 
   /** Whether there is no request now, as far as that can be known. */
   isSilent(key: string, replicas: readonly Replica[]): boolean {
     const demand = this.demand.of(key);
-    return isHeard(demand) && !isAsked(demand) && !replicas.some(isBusy);
+    return isHeard(demand) && demand.inSystem === 0 && !replicas.some(isBusy);
   }
 
   /** It sleeps, or is gone: when it is awake again, its silence begins anew. */
   forget(key: string): void {
     this.entries.delete(key);
-    this.lastDemand.delete(key);
+    this.asked.delete(key);
   }
 
   /** Looks at the demand all the time: a request that finds a replica ready is no news to a controller. Enqueues nothing. */
@@ -73,22 +75,24 @@ export class Silence {
     const now = this.clock.now();
     // What is true of one model's gateways is true of all.
     if (!isHeard(this.demand.of(''))) this.heardSince = now;
-    for (const [key, demand] of this.demand.all()) this.note(demand, key, now);
+    const all = this.demand.all();
+    for (const [key, demand] of all) this.note(demand, key, now);
+    for (const key of this.asked.keys()) if (!all.has(key)) this.note(this.demand.of(key), key, now);
   }
 
+  /** A request that came and went between two looks is seen by its time to the first token. */
   private note(demand: Demand, key: string, now: number): void {
     if (!isHeard(demand)) this.heardSince = now;
-    if (isAsked(demand)) this.lastDemand.set(key, now);
+    const before = this.asked.get(key);
+    const { ttftCount: count, ttftMillis: millis } = demand;
+    const isNews =
+      demand.inSystem > 0 || count > (before?.count ?? 0) || (count > 0 && count === before?.count && millis !== before.millis);
+    if (before || isNews) this.asked.set(key, { at: isNews ? now : (before?.at ?? now), count, millis });
   }
 }
 
 function isHeard({ gateways, stale }: Demand): boolean {
   return gateways > 0 && !stale;
-}
-
-/** Also by requests that came and went between two looks. */
-function isAsked({ inSystem, ttftCount }: Demand): boolean {
-  return inSystem > 0 || ttftCount > 0;
 }
 
 function isBusy({ inFlight, waiting }: Replica): boolean {
