@@ -232,6 +232,23 @@ const situations: Readonly<Record<string, World>> = {
   'no-autoscaler': { replicas: [ready], inSystem: value(30), hpa: null, status: { phase: 'Ready' } },
   'not-looked-at': { replicas: [ready], inSystem: value(30), hpa: { seen: false }, status: { phase: 'Ready' } },
   'zero-by-hand': { hpa: atZero, inSystem: value(0), status: { phase: 'ScaledToZero' } },
+  'not-scaled-any-more': { asleepFor: 30, scaling: null, hpa: null, status: { phase: 'ScaledToZero' } },
+  'gateways-not-asked': {
+    asleepFor: 30,
+    hpa: atZero,
+    status: {
+      phase: 'ScaledToZero',
+      conditions: [
+        {
+          type: 'ScalingActive',
+          status: 'False',
+          reason: 'GatewaysNotAsked',
+          message: 'This controller asks no gateway how many requests there are: start it with --stats-token-file.',
+          lastTransitionTime: ago(30),
+        },
+      ],
+    },
+  },
   suspended: { spec: { suspend: true, replicas: 2 }, hpa: null, status: { phase: 'Suspended' } },
   'not-scaled': { replicas: [ready, ready], scaling: null, hpa: null, status: { phase: 'Ready' }, rivals: ['keda-hpa-qwen3-4b'] },
   rivals: { replicas: [ready], inSystem: value(4), hpa: { perReplica: '4' }, rivals: ['mine'], status: { phase: 'Ready' } },

@@ -1,8 +1,12 @@
+import { isAsleep } from '../../api/asleep.ts';
 import { findCondition } from '../../kube/index.ts';
 import { type Acting, bandOf, type Facts, isActing, isHindered, needOf, requestsInSystem } from './facts.ts';
 import { count, learnedLoadSeconds, loadingWords, nextReady, seconds } from './words.ts';
 
 type Scaling = NonNullable<Facts['chain']['spec']['scaling']>;
+
+/** Why the controller can scale nothing, whatever the load is; it says itself what to do. */
+const blind: readonly string[] = ['GatewaysNotAsked', 'HPARefused'];
 
 /** What happens next, and why, in sentences. The first thing that stands in the way of all others is told. */
 export function nextOf(facts: Facts): string {
@@ -11,29 +15,31 @@ export function nextOf(facts: Facts): string {
 }
 
 /** What rests whatever the load is. */
-function atRest({ chain, name, namespace, replicas, asleepSince, fresh }: Facts): string | undefined {
+function atRest({ chain, name, namespace, replicas }: Facts): string | undefined {
   const { metadata, status } = chain.deployment;
-  const { scaling, suspend } = chain.spec;
+  const { suspend } = chain.spec;
   if (metadata.deletionTimestamp !== undefined) return 'its replicas finish what they answer and go, for it is being deleted.';
   const accepted = findCondition(status?.conditions ?? [], 'Accepted');
   if (accepted?.status === 'False') return `nothing changes until its spec can be accepted. ${accepted.reason}: ${accepted.message}`;
   if (suspend)
     return `nothing changes: it is suspended and has no replicas whatever the load. To resume it: kubectl patch mdep ${name} -n ${namespace} --type=merge -p '{"spec":{"suspend":false}}'`;
-  const sleeps = asleepSince !== undefined || (fresh && scaling?.minReplicas === 0);
-  if (replicas === 0 && !sleeps)
+  if (replicas === 0 && !isAsleep(chain.deployment))
     return `nothing changes: somebody has set spec.replicas to 0, and it stays so; callers are refused with 503 model_unavailable. To resume it: kubectl scale mdep ${name} -n ${namespace} --replicas=1`;
   return undefined;
 }
 
 function unscaled({ chain, replicas }: Facts): string {
+  if (replicas === 0) return 'the controller wakes it, for spec.scaling is not set any more and nobody listens for its requests.';
   const [rival] = chain.rivals;
   if (rival !== undefined) return `HorizontalPodAutoscaler ${rival}, which is not Modelfleet’s, decides: spec.scaling is not set.`;
   return `nothing changes: spec.scaling is not set, so it has ${count(replicas, 'replica')} whatever the load. Set spec.scaling.maxReplicas to scale it with its requests.`;
 }
 
 function scaled(facts: Facts, scaling: Scaling): string {
-  const { chain, name, namespace, replicas } = facts;
+  const { chain, name, namespace, replicas, scalingActive } = facts;
   const { autoscaler } = chain;
+  if (scalingActive?.status === 'False' && blind.includes(scalingActive.reason))
+    return `nothing changes. ${scalingActive.reason}: ${scalingActive.message}`;
   if (replicas === 0) return scaling.minReplicas > 0 ? wakesForMinimum(scaling) : asleep(facts);
   if (autoscaler && !autoscaler.own)
     return `its requests change nothing: HorizontalPodAutoscaler ${autoscaler.name} is not Modelfleet’s and is left alone. Delete it, and the controller makes its own at once: kubectl delete hpa ${autoscaler.name} -n ${namespace}`;
