@@ -128,6 +128,18 @@ test.concurrent('a replica that sends the request away after the comments lets i
   expect(heard.text.endsWith(streamedAnswer('m', 8))).toBe(true);
 });
 
+test.concurrent('a gateway that ends says so to whoever is held, in the stream and without one', async () => {
+  await using gateway = await startTestGateway({ workers: [] });
+  const { answer, heard, read } = ask(gateway);
+  const silent = gateway.post({ model: 'm', messages: [] });
+  await answer;
+  await waiting(gateway, 2);
+  await gateway.close({ drainMs: 20 });
+  await read;
+  expect(errorIn(heard.text)).toMatchObject({ code: 'draining' });
+  expect([(await silent).status, await (await silent).text()]).toEqual([503, expect.stringContaining('"code":"draining"')]);
+});
+
 test.concurrent('a caller who leaves while he hears how it loads is no longer counted', async () => {
   await using gateway = await startTestGateway({ workers: [] });
   const leave = new AbortController();

@@ -1,5 +1,5 @@
 import { errors, type HttpError } from '../../core/errors.ts';
-import { CallerGone, type Exchange, given } from '../exchange.ts';
+import { CallerGone, type Cut, type Exchange, given } from '../exchange.ts';
 import { heartbeats, wantsHeartbeats } from '../heartbeat.ts';
 import type { Model, Models } from '../models.ts';
 import type { Stage } from '../pipeline.ts';
@@ -27,7 +27,11 @@ export function takeTurn(exchange: Exchange, place: Place, models: Models): Leas
     throw refused(exchange, turn.why, models);
   }
   const stopBeating = wantsHeartbeats(exchange) ? heartbeats(exchange, place, models) : undefined;
-  exchange.onCut = () => place.leave('unavailable');
+  let cut: Cut | undefined;
+  exchange.onCut = (why) => {
+    cut = why;
+    place.leave('unavailable');
+  };
   return turn.then((settled) => {
     stopBeating?.();
     exchange.onCut = undefined;
@@ -37,7 +41,8 @@ export function takeTurn(exchange: Exchange, place: Place, models: Models): Leas
       throw new CallerGone();
     }
     if (settled.kind === 'lease') return settled.lease;
-    throw refused(exchange, settled.why, models);
+    // It is this gateway that ends, whatever the model does.
+    throw cut === 'closing' ? errors.draining() : refused(exchange, settled.why, models);
   });
 }
 
