@@ -1,8 +1,15 @@
+import type { ModelDeployment } from '../../src/api/model-deployment.ts';
+import { labels } from '../../src/api/resources.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { type Logger, silentLogger } from '../../src/core/logger.ts';
+import { type InformerCache, type Manager, pods, refKey, type Store } from '../../src/kube/index.ts';
 import { readAnswer } from '../modeldeployment/agent-answer.ts';
+import { fetchStatus } from '../modeldeployment/agent-client.ts';
+import { byController, controllerUid } from '../modeldeployment/gather.ts';
 import { Lanes } from '../modeldeployment/lanes.ts';
+import { targetOf } from '../modeldeployment/probe-source.ts';
 import type { FetchStatus, Target } from '../modeldeployment/prober.ts';
+import { slimPod } from '../modeldeployment/slim-pod.ts';
 import type { WorkerReports } from './worker-reports.ts';
 
 /** An autoscaler looks each 15 s. */
@@ -67,4 +74,39 @@ export class WorkerWatch {
     );
     return await work(AbortSignal.any([stop, late.signal])).finally(() => over.abort());
   }
+}
+
+type Parts = {
+  readonly manager: Manager;
+  readonly cache: InformerCache;
+  readonly deployments: Pick<Store<ModelDeployment>, 'list'>;
+  readonly reports: WorkerReports;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+/** Asks the workers of models that are scaled by their KV cache, as long as `manager` runs, whether its process leads or not. */
+export function addWorkerWatch(
+  scope: { readonly namespace?: string },
+  { manager, cache, deployments, reports, clock, logger }: Parts,
+): void {
+  // As the controller selects them: there is one informer for both.
+  const replicas = cache.informer(pods, {
+    ...scope,
+    labelSelector: labels.model,
+    transform: slimPod,
+    indexers: { [byController]: controllerUid },
+  });
+  replicas.addHandler({
+    delete: ({ metadata: { namespace, uid = '', ownerReferences = [] } }) => {
+      for (const { name } of ownerReferences) reports.forget(refKey({ namespace, name }), uid);
+    },
+  });
+  const workers = () =>
+    deployments
+      .list()
+      .filter(({ spec }) => spec.scaling?.targetKVCacheUsage !== undefined)
+      .flatMap(({ metadata }) => replicas.store.byIndex(byController, metadata.uid ?? ''))
+      .flatMap((pod) => targetOf(pod) ?? []);
+  manager.addRunnable(new WorkerWatch({ workers, fetchStatus, reports, clock, logger }));
 }

@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client';
 import type { DemandWatch } from '../../controllers/demand/demand-watch.ts';
 import type { WorkerReports } from '../../controllers/demand/worker-reports.ts';
+import { addWorkerWatch } from '../../controllers/demand/worker-watch.ts';
 import { modelDeployments } from '../../controllers/modeldeployment/status-writer.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
@@ -8,7 +9,6 @@ import { type InformerCache, type KubeClient, type Manager, refKey } from '../ku
 import { RequestMetrics } from '../metrics-api/request-metrics.ts';
 import { DemandMetrics } from './demand-metrics.ts';
 import { podNamespace } from './pod-namespace.ts';
-import { addWorkerWatch } from './worker-watch.ts';
 
 /** The flags of the metrics API. */
 export type MetricsApiFlags = {

@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { WorkerReports } from '../../controllers/demand/worker-reports.ts';
+import { addWorkerWatch } from '../../controllers/demand/worker-watch.ts';
 import { modelDeploymentController } from '../../controllers/modeldeployment/controller.ts';
 import { ScalingMetrics } from '../../controllers/scaling/metrics.ts';
 import { customResourceDefinitions } from '../api/crd/definitions.ts';
@@ -132,6 +133,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     }),
   );
   const deployments = cache.informer(resourceType<ModelDeployment>(modelDeploymentResource));
+  addWorkerWatch({}, { manager, cache, deployments: deployments.store, reports, clock, logger: logger.child({ part: 'worker-watch' }) });
   const readMetric = demandMetrics({
     demand,
     reports,
