@@ -59,6 +59,7 @@ export class Sleeper {
         waiting: demand.of(key).waiting,
         silentSince: isWatched ? silence.since(key, replicas) : clock.now(),
         silent: isWatched && silence.isSilent(key, replicas),
+        replicas: replicas.length,
         loading: replicas.some(isOnTheWay),
       },
       clock.now(),

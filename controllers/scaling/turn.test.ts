@@ -15,7 +15,7 @@ function one(spec: Partial<ModelDeploymentSpec>, { asleep = false, isNew = false
 
 /** A turn at `t0` of a deployment that has been silent for a second. */
 function turn(of: ModelDeployment, fields: Partial<Standing> = {}) {
-  const quiet = { waiting: 0, silent: true, silentSince: t0 - 1_000, loading: false };
+  const quiet = { waiting: 0, silent: true, silentSince: t0 - 1_000, replicas: of.spec.replicas ?? 1, loading: false };
   return turnOf({ deployment: of, spec: resolveSpec(of), ...quiet, ...fields }, t0);
 }
 
@@ -66,6 +66,7 @@ test('keeps a zero that somebody set himself, whoever asks', () => {
 test('lets begin asleep what was made with no replicas', () => {
   expect(turn(one({ replicas: 0 }, { isNew: true }))).toEqual({ do: 'begin' });
   expect(turn(one({ replicas: 0 }, { isNew: true }), { waiting: 1 })).toEqual({ do: 'wake', cause: 'Requests' });
+  expect(turn(one({ replicas: 0 }, { isNew: true }), { replicas: 1 })).toEqual({ do: 'nothing' });
   expect(turn(one({ replicas: 0, scaling: { minReplicas: 1, maxReplicas: 4 } }, { isNew: true }))).toEqual({ do: 'nothing' });
 });
 

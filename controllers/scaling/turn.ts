@@ -19,6 +19,8 @@ export type Standing = {
   readonly silent: boolean;
   /** Since when that is so, no replica became ready, and the model is awake. */
   readonly silentSince: number;
+  /** Replicas that there are, those on their way out included. */
+  readonly replicas: number;
   /** A replica gets on towards Ready. */
   readonly loading: boolean;
 };
@@ -38,13 +40,14 @@ export type Turn =
  * A zero that somebody set himself stays, and so does what is suspended. What was woken stays for `idleTimeout` at least, whether
  * it loads or fails, so that nothing goes up and down with each request.
  */
-export function turnOf({ deployment, spec, waiting, silent, silentSince, loading }: Standing, now: number): Turn {
+export function turnOf({ deployment, spec, waiting, silent, silentSince, replicas: existing, loading }: Standing, now: number): Turn {
   const { replicas, scaling, suspend } = spec;
   const isMarked = deployment.metadata.annotations?.[annotations.asleep] !== undefined;
   if (suspend) return { do: 'nothing' };
   if (replicas > 0 && isMarked) return { do: 'awaken' };
   if (replicas === 0) {
-    if (!isAsleep(deployment)) return { do: 'nothing' };
+    // One that has replicas is not new, though its status does not say so yet.
+    if (!isAsleep(deployment) || (!isMarked && existing > 0)) return { do: 'nothing' };
     // Without scaling nobody listens for its requests any more, and the zero was ours.
     if (!scaling) return { do: 'wake', cause: 'NotScaled' };
     if (scaling.minReplicas > 0) return { do: 'wake', cause: 'MinReplicas' };
