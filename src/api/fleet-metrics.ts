@@ -5,7 +5,7 @@ export type ModelLoad = {
   /** Of these, those that no replica works on yet. */
   readonly waiting: number;
   readonly tokensInFlight: number;
-  /** Mean of those who began to be answered lately, waiting included; 0 when nobody did. */
+  /** Mean of the streams that began to be answered lately, without those that waited for a load; 0 without any. */
   readonly timeToFirstTokenSeconds: number;
   /** Mean of the loaded replicas, 0 to 1; absent when none tells it. */
   readonly kvCacheUsage?: number | undefined;
@@ -32,7 +32,7 @@ export const fleetMetrics = {
     of: ({ tokensInFlight }) => tokensInFlight,
   },
   modelfleet_time_to_first_token_seconds: {
-    help: 'Mean time from request to first token over the last half minute, waiting included; 0 when nobody was answered.',
+    help: 'Mean time to first token of the streams of the last half minute: with the wait for a free replica, without that for a load; 0 without any.',
     of: ({ timeToFirstTokenSeconds }) => timeToFirstTokenSeconds,
   },
   modelfleet_kv_cache_usage: {
