@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ModelDeployment, ModelDeploymentSpec, ModelDeploymentStatus, ReplicaStatus } from '../../api/model-deployment.ts';
 import { resolveSpec } from '../../api/model-deployment.ts';
@@ -276,4 +278,9 @@ describe('what is explained', () => {
     const text = explanation(chain(situations[situation] ?? {}), now);
     await expect(`${text}\n`).toMatchFileSnapshot(`golden/${situation}.txt`);
   });
+});
+
+test('is what the documentation shows', async () => {
+  const page = await readFile(join(import.meta.dirname, '../../../docs/concepts/autoscaling.md'), 'utf8');
+  expect(page).toContain(explanation(chain(situations.growing ?? {}), now));
 });
