@@ -141,8 +141,14 @@ test('knows what is held at all gateways, and tells what changed', async () => {
   expect(news).toEqual(['a/b']);
   one.release();
   two.release();
-  await eventually(() => expect(watch.all().size).toBe(0));
+  await eventually(() => expect([...watch.all().values()].map(({ inSystem }) => inSystem)).toEqual([0, 0]));
   expect(watch.of('a/b')).toMatchObject({ inSystem: 0, gateways: 2, stale: false });
+  const { askedAt } = watch.of('a/b');
+  expect(Date.now() - (askedAt ?? 0)).toBeLessThan(5_000);
+  one.hold('a/b', 1);
+  one.release(); // within one tick of the gateway
+  await eventually(() => expect(watch.of('a/b').askedAt).toBeGreaterThan(askedAt ?? 0));
+  expect(watch.of('a/b').inSystem).toBe(0);
 });
 
 test('a gateway whose pod is gone stops counting at once, one that ends in peace only then', async () => {

@@ -21,6 +21,7 @@ describe('the demand for a model', () => {
       waiting: 5,
       inSystem: 6,
       tokensInFlight: 0,
+      askedAt: now,
       ttftCount: 0,
       gateways: 2,
       oldestMs: 500,
@@ -96,22 +97,37 @@ describe('a line', () => {
   const before = new Map(Object.entries({ 'a/b': counts({ held: 1 }), 'a/c': counts({ running: 2 }) }));
 
   test('of changes changes what it names, and zeros end it', () => {
-    const after = afterLine(before, { full: false, models: { 'a/b': idle, 'a/d': counts({ queued: 1 }) } });
-    expect(Object.fromEntries(after)).toEqual({ 'a/c': counts({ running: 2 }), 'a/d': counts({ queued: 1 }) });
+    const after = afterLine(before, { full: false, models: { 'a/b': idle, 'a/d': counts({ queued: 1 }) } }, now);
+    expect(Object.fromEntries(after)).toEqual({ 'a/c': counts({ running: 2 }), 'a/d': { ...counts({ queued: 1 }), askedAt: now } });
   });
 
   test('that tells the last times to first token of a model without requests keeps it until there are none', () => {
-    const after = afterLine(before, { full: false, models: { 'a/b': { ...idle, ttftMillis: 80, ttftCount: 2 } } });
+    const after = afterLine(before, { full: false, models: { 'a/b': { ...idle, ttftMillis: 80, ttftCount: 2 } } }, now);
     expect(after.get('a/b')).toMatchObject({ held: 0, ttftMillis: 80 });
-    expect(afterLine(after, { full: false, models: { 'a/b': idle } }).has('a/b')).toBe(false);
+    expect(afterLine(after, { full: false, models: { 'a/b': idle } }, now).has('a/b')).toBe(false);
+  });
+
+  test('is a sign of whoever came and went since the one before, and of whoever was there until now', () => {
+    const line = (told: Partial<RequestCounts>) => ({ full: false, models: { 'a/b': { ...idle, ...told } } });
+    const askedAt = (models: Part['models']) => demandFor('a/b', [part({}, { models, heardAt: now + 9_000 })], now + 9_000).askedAt;
+    const one = afterLine(new Map(), line({ arrivals: 1, running: 1 }), now);
+    expect(askedAt(one)).toBe(now + 9_000); // it is there still
+    const ended = afterLine(one, line({ arrivals: 1 }), now + 1_000);
+    expect(askedAt(ended)).toBe(now + 1_000);
+    const same = afterLine(ended, line({ arrivals: 1, serviceMillis: 5 }), now + 2_000);
+    expect(askedAt(same)).toBe(now + 1_000);
+    const another = afterLine(same, line({ arrivals: 2 }), now + 3_000);
+    expect(askedAt(another)).toBe(now + 3_000);
+    expect(askedAt(afterLine(another, { ...line({ arrivals: 2 }), full: true }, now + 4_000))).toBe(now + 3_000);
+    expect(askedAt(afterLine(another, line({}), now + 40_000))).toBeUndefined();
   });
 
   test('that is full replaces everything', () => {
-    expect([...afterLine(before, { full: true, models: { 'a/d': counts({ queued: 1 }) } }).keys()]).toEqual(['a/d']);
+    expect([...afterLine(before, { full: true, models: { 'a/d': counts({ queued: 1 }) } }, now).keys()]).toEqual(['a/d']);
   });
 
   test('is news of the models of which more or fewer wait', () => {
-    const after = afterLine(before, { full: false, models: { 'a/b': counts({ queued: 1, running: 3 }), 'a/c': counts({ held: 1 }) } });
+    const after = afterLine(before, { full: false, models: { 'a/b': counts({ queued: 1, running: 3 }), 'a/c': counts({ held: 1 }) } }, now);
     expect(newsOf(before, after)).toEqual(['a/c']);
     expect(newsOf(before, new Map())).toEqual(['a/b']);
   });

@@ -3,6 +3,12 @@ import { type GatewayStats, type RequestCounts, statsHeartbeatMs } from '../../s
 /** What a gateway told counts for so long; then it is lost, or its requests are. */
 const freshMs = 3 * statsHeartbeatMs;
 
+/** What is known of the requests of one model at a gateway. */
+type Known = RequestCounts & {
+  /** When there was one last, as far as it is known: milliseconds of our clock. */
+  readonly askedAt?: number | undefined;
+};
+
 /** What one gateway told last. Instants are milliseconds of our clock. */
 export type Part = {
   /** Whether its pod is ready: then callers may be at it, heard or not. */
@@ -11,7 +17,7 @@ export type Part = {
   readonly since: number;
   /** When it was heard last; absent before the first time. */
   readonly heardAt?: number | undefined;
-  readonly models: ReadonlyMap<string, RequestCounts>;
+  readonly models: ReadonlyMap<string, Known>;
 };
 
 /** The requests of one model at all gateways that are heard. */
@@ -27,6 +33,8 @@ export type Demand = Pick<RequestCounts, 'held' | 'queued' | 'running'> & {
   readonly ttftCount: number;
   /** Mean time that a replica works for an answer, in milliseconds; absent when no gateway has seen one end. */
   readonly serviceMillis?: number;
+  /** When there was a request last, also one that came and went between two looks: told for half a minute. Milliseconds of our clock. */
+  readonly askedAt?: number;
   /** How many gateways these numbers are from. With none they say nothing. */
   readonly gateways: number;
   /** Age in milliseconds of the oldest part of what is or should be in it. */
@@ -47,6 +55,7 @@ export function standingOf({ ready, heardAt }: Part, now: number): 'counts' | 'm
 /** The demand for one model, also for one that no gateway names. */
 export function demandFor(model: string, parts: Iterable<Part>, now: number): Demand {
   const sum = { held: 0, queued: 0, running: 0, tokensInFlight: 0, gateways: 0, oldestMs: 0, stale: false };
+  let askedAt: number | undefined;
   const ttft = new Mean();
   const service = new Mean();
   for (const part of parts) {
@@ -64,6 +73,8 @@ export function demandFor(model: string, parts: Iterable<Part>, now: number): De
     sum.queued += counts.queued;
     sum.running += counts.running;
     sum.tokensInFlight += counts.tokensInFlight ?? 0;
+    const lastAskedAt = isBusy(counts) ? now : counts.askedAt;
+    if (lastAskedAt !== undefined) askedAt = Math.max(askedAt ?? 0, lastAskedAt);
     ttft.add(counts.ttftMillis, counts.ttftCount ?? 0);
     // How many answers it is the mean of is not told: a gateway through which more runs has seen more.
     service.add(counts.serviceMillis, counts.running + 1);
@@ -73,6 +84,7 @@ export function demandFor(model: string, parts: Iterable<Part>, now: number): De
     ...sum,
     waiting,
     inSystem: waiting + sum.running,
+    ...(askedAt !== undefined && { askedAt }),
     ttftCount: ttft.weight,
     ...(ttft.value !== undefined && { ttftMillis: ttft.value }),
     ...(service.value !== undefined && { serviceMillis: service.value }),
@@ -102,12 +114,19 @@ export function sumDemand(parts: readonly Part[], now: number): ReadonlyMap<stri
   return new Map([...new Set(named)].map((model) => [model, demandFor(model, parts, now)]));
 }
 
-/** What a gateway has, after this line. */
-export function afterLine(models: Part['models'], { full, models: told }: Pick<GatewayStats, 'full' | 'models'>): Part['models'] {
+/** What a gateway has, after this line, which came `now`. */
+export function afterLine(
+  models: Part['models'],
+  { full, models: told }: Pick<GatewayStats, 'full' | 'models'>,
+  now: number,
+): Part['models'] {
   const next = new Map(full ? [] : models);
   for (const [model, counts] of Object.entries(told)) {
-    // A time to first token outlives its requests, or it would come and go with every pause between two.
-    if (counts.held + counts.queued + counts.running + (counts.ttftCount ?? 0) > 0) next.set(model, counts);
+    const before = models.get(model);
+    const isAsked = isBusy(counts) || (before !== undefined && isBusy(before)) || counts.arrivals !== before?.arrivals;
+    // What outlives its requests is still to be known: a time to first token would come and go with every pause between two.
+    if (isBusy(counts) || counts.arrivals !== undefined || (counts.ttftCount ?? 0) > 0)
+      next.set(model, { ...counts, askedAt: isAsked ? now : before?.askedAt });
     else next.delete(model);
   }
   return next;
@@ -117,4 +136,8 @@ export function afterLine(models: Part['models'], { full, models: told }: Pick<G
 export function newsOf(before: Part['models'], after: Part['models']): readonly string[] {
   const waiting = (counts: RequestCounts | undefined) => (counts ? counts.held + counts.queued : 0);
   return [...new Set([...before.keys(), ...after.keys()])].filter((model) => waiting(before.get(model)) !== waiting(after.get(model)));
+}
+
+function isBusy({ held, queued, running }: RequestCounts): boolean {
+  return held + queued + running > 0;
 }

@@ -92,8 +92,8 @@ export class GatewayLink {
       onStats: (stats) => {
         // What had stopped counting is all news when it counts again.
         const before: Part['models'] = standingOf(this.part, clock.now()) === 'counts' ? this.models : new Map();
-        this.models = afterLine(this.models, stats);
         this.heardAt = clock.now();
+        this.models = afterLine(this.models, stats, this.heardAt);
         this.counted = true;
         if (stats.full) logger.info({ gateway: this.name, name: stats.gateway }, 'the gateway is heard');
         this.told = undefined;

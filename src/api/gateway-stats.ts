@@ -19,7 +19,12 @@ const requestCounts = z.object({
   queued: requests,
   /** A replica answers them. */
   running: requests,
-  /** What all of these may cost in tokens: their prompts, estimated by size, and the answers that they ask for. */
+  /**
+   * How many requests have come since the gateway knows the deployment. Told until half a minute after the last one: so those are heard of
+   * too that come and go between two lines.
+   */
+  arrivals: requests.exactOptional(),
+  /** What those that are here may cost in tokens: their prompts, estimated by size, and the answers that they ask for. */
   tokensInFlight: z.int().min(0).exactOptional(),
   /**
    * Mean time from request to first token of the streams that began to be answered in the last half minute, in milliseconds, and how

@@ -235,10 +235,12 @@ test('tells how many requests it holds to whoever has the token, and nothing wit
     const reading = (async () => {
       for await (const chunk of stream.body ?? []) told += Buffer.from(chunk).toString();
     })().catch(() => {}); // it ends with the gateway
-    await eventually(() => expect(told).toContain('"full":true,"models":{"ns/m":{"held":1,"queued":0,"running":0,"tokensInFlight":'));
+    await eventually(() =>
+      expect(told).toContain('"full":true,"models":{"ns/m":{"held":1,"queued":0,"running":0,"arrivals":1,"tokensInFlight":'),
+    );
     leave.abort();
     await answer;
-    await eventually(() => expect(told).toContain('"full":false,"models":{"ns/m":{"held":0,"queued":0,"running":0}}'));
+    await eventually(() => expect(told).toContain('"full":false,"models":{"ns/m":{"held":0,"queued":0,"running":0,"arrivals":1}}'));
     await gateway.close();
     await reading;
   } finally {

@@ -9,6 +9,9 @@ import type { Replica } from './replica.ts';
 /** A replica that is loading again is asked again after this long, unless the cluster tells more. */
 const restMs = 1_000;
 
+/** For how long after a request the deployment counts as asked for. */
+const recentMs = 30_000;
+
 /**
  * The requests of one model in front of its replicas. First come, first served, bound late:
  * a request leaves only when a ready replica has a free slot, so that callers queue here, where they can be counted and refused, and not in the replicas.
@@ -30,6 +33,8 @@ export class ModelLine {
   private answers = 0;
   private readonly firstTokens = new RecentMean();
   private tokens = 0;
+  private joined = 0;
+  private joinedAt = Number.NEGATIVE_INFINITY;
 
   constructor(limits: ServingLimits, random: Random, now: () => number) {
     this.limits = limits;
@@ -51,6 +56,16 @@ export class ModelLine {
     let total = 0;
     for (const replica of this.replicas) if (replica.ready) total += 1;
     return total;
+  }
+
+  /** How many requests have come in all, also those that were refused. */
+  get arrivals(): number {
+    return this.joined;
+  }
+
+  /** Whether one of them came in the last half minute. */
+  get isAskedFor(): boolean {
+    return this.now() - this.joinedAt < recentMs;
   }
 
   /** What all that wait and run may cost in tokens. */
@@ -75,6 +90,8 @@ export class ModelLine {
 
   /** Takes a place at the end of the line; it may have its slot already, or be refused already. */
   join(terms: Terms): Place {
+    this.joined += 1;
+    this.joinedAt = this.now();
     const place = new Place(terms, undefined, this.forget);
     // Whoever came back and still waits cannot use what is free, so only those in `waiting` come first.
     if (this.waiting.size === 0 && !this.inVain() && this.tryServe(place)) return this.counted(place);

@@ -55,7 +55,11 @@ afterEach(() => {
 function hold(key: string, count: number): void {
   const model = models.get(key) ?? {
     spec: { key, names: [], createdAt: 0, limits, availability: 'serving' },
-    line: new ModelLine(limits, () => 0, Date.now),
+    line: new ModelLine(
+      limits,
+      () => 0,
+      () => clock.now(),
+    ),
   };
   models.set(key, model);
   for (let index = 0; index < count; index += 1) places.push(model.line.join(patient(60_000)));
@@ -80,6 +84,7 @@ async function read(given = token) {
 }
 
 const held = (count: number) => ({ held: count, queued: 0, running: 0 });
+const came = (arrivals: number, count: number) => ({ ...held(count), arrivals });
 
 /** Moves the clock by so many ticks, and lets each line arrive. */
 async function tick(count = 1): Promise<void> {
@@ -99,22 +104,25 @@ test('begins with everything, tells what changed within a tick as one change, an
     gateway: 'gateway-1',
     at: '2026-01-01T00:00:00.000Z',
     full: true,
-    models: { 'a/b': held(2), 'a/c': held(1) },
+    models: { 'a/b': came(2, 2), 'a/c': came(1, 1) },
   });
 
   hold('a/b', 1);
   hold('a/b', 1);
   await tick();
   await eventually(() => lines.length === 2);
-  expect(lines[1]).toMatchObject({ at: '2026-01-01T00:00:00.250Z', full: false, models: { 'a/b': held(4) } });
+  expect(lines[1]).toMatchObject({ at: '2026-01-01T00:00:00.250Z', full: false, models: { 'a/b': came(4, 4) } });
 
   for (const place of places) place.leave('unavailable');
   await tick();
   await eventually(() => lines.length === 3);
-  expect(lines[2]?.models).toEqual({ 'a/b': held(0), 'a/c': held(0) });
+  expect(lines[2]?.models).toEqual({ 'a/b': came(4, 0), 'a/c': came(1, 0) });
   await tick(4);
   await eventually(() => lines.length > 3);
-  expect(lines.slice(3).every(({ models: told }) => Object.keys(told).length === 0)).toBe(true);
+  await tick(116); // half a minute after the last request
+  const told = () => lines.slice(3).flatMap(({ models: some }) => Object.entries(some));
+  await eventually(() => expect(Object.fromEntries(told())).toEqual({ 'a/b': held(0), 'a/c': held(0) }));
+  expect(told()).toHaveLength(2);
 });
 
 test('a second without a line never passes', async () => {
@@ -146,7 +154,7 @@ test('how requests fare is told once a second at most, and whoever comes later h
   expect(told).toEqual([3, 6]);
   const later = await read();
   await eventually(() => later.lines.length === 1);
-  expect(later.lines[0]?.models['a/b']).toEqual({ ...held(1), ttftMillis: 100, ttftCount: 8 });
+  expect(later.lines[0]?.models['a/b']).toEqual({ ...came(1, 1), ttftMillis: 100, ttftCount: 8 });
 });
 
 test('whoever comes later knows what the first knows', async () => {
@@ -158,7 +166,7 @@ test('whoever comes later knows what the first knows', async () => {
   for (const place of places) place.leave('unavailable');
   await tick();
   await eventually(() => second.lines.length === 2);
-  expect(second.lines.map((line) => line.models['a/b'])).toEqual([held(1), held(0)]);
+  expect(second.lines.map((line) => line.models['a/b'])).toEqual([came(1, 1), came(1, 0)]);
 });
 
 test('refuses whoever has no good token', async () => {

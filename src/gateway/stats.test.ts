@@ -18,8 +18,8 @@ const limits = {
 const upstream = { dispatch: () => true, close: async () => {} };
 
 /** A deployment with so many replicas of two slots each, and so many requests. */
-function model(key: string, replicas: number, requests: number, tokens = 0) {
-  const line = new ModelLine(limits, () => 0.999, Date.now);
+function model(key: string, replicas: number, requests: number, { tokens = 0, now = Date.now } = {}) {
+  const line = new ModelLine(limits, () => 0.999, now);
   for (let index = 0; index < replicas; index += 1) {
     const replica = new Replica({ id: `${index}`, name: `m-${index}`, origin: `http://${index}` }, upstream);
     replica.ready = true;
@@ -34,15 +34,15 @@ function model(key: string, replicas: number, requests: number, tokens = 0) {
 test('who waits is held while no replica is ready, and queued while one is; a model without requests is left out', () => {
   const counts = countRequests([model('a/cold', 0, 3), model('a/busy', 2, 7), model('a/idle', 1, 0)].map(({ found }) => found));
   expect([...counts]).toEqual([
-    ['a/cold', { held: 3, queued: 0, running: 0 }],
-    ['a/busy', { held: 0, queued: 3, running: 4 }],
+    ['a/cold', { held: 3, queued: 0, running: 0, arrivals: 3 }],
+    ['a/busy', { held: 0, queued: 3, running: 4, arrivals: 7 }],
   ]);
 });
 
 test('what runs on a replica that is no longer ready still runs, and who waits behind it is held', () => {
   const { found, line } = model('a/b', 1, 3);
   for (const replica of line.replicas) replica.ready = false;
-  expect(countRequests([found]).get('a/b')).toEqual({ held: 1, queued: 0, running: 2 });
+  expect(countRequests([found]).get('a/b')).toEqual({ held: 1, queued: 0, running: 2, arrivals: 3 });
 });
 
 test('a caller who leaves is no longer counted', () => {
@@ -64,9 +64,19 @@ test('only changes are told, and what ended as zeros, once', () => {
 });
 
 test('tokens are those of all that wait and run, and go with them', () => {
-  const { found, places } = model('a/b', 1, 3, 100);
-  expect(countRequests([found]).get('a/b')).toEqual({ held: 0, queued: 1, running: 2, tokensInFlight: 300 });
+  const { found, places } = model('a/b', 1, 3, { tokens: 100 });
+  expect(countRequests([found]).get('a/b')).toEqual({ held: 0, queued: 1, running: 2, arrivals: 3, tokensInFlight: 300 });
   for (const place of places) place.leave('unavailable');
+  expect(countRequests([found]).get('a/b')?.tokensInFlight).toBeUndefined();
+});
+
+test('a model is told of for half a minute after its last request', () => {
+  let at = 1_000_000;
+  const { found, places } = model('a/b', 1, 2, { now: () => at });
+  for (const place of places) place.leave('unavailable');
+  at += 29_999;
+  expect(countRequests([found]).get('a/b')).toMatchObject({ held: 0, queued: 0, running: 0, arrivals: 2 });
+  at += 1;
   expect(countRequests([found]).size).toBe(0);
 });
 
@@ -74,13 +84,13 @@ test('the time to first token is told for as long as it is known, also of a mode
   const { found, line } = model('a/b', 1, 0);
   line.noteFirstToken(40);
   line.noteFirstToken(81);
-  expect(countRequests([found]).get('a/b')).toEqual({ held: 0, queued: 0, running: 0, ttftMillis: 61, ttftCount: 2 });
+  expect(countRequests([found]).get('a/b')).toEqual({ held: 0, queued: 0, running: 0, arrivals: 0, ttftMillis: 61, ttftCount: 2 });
 });
 
 test('how requests fare is told with their number, and alone only when it is asked for', () => {
-  const counts = { held: 0, queued: 0, running: 2, tokensInFlight: 10, ttftMillis: 40, ttftCount: 1, serviceMillis: 900 };
+  const counts = { held: 0, queued: 0, running: 2, arrivals: 9, tokensInFlight: 10, ttftMillis: 40, ttftCount: 1, serviceMillis: 900 };
   const before = new Map([['a/b', counts]]);
-  for (const change of [{ tokensInFlight: 11 }, { ttftMillis: 41 }, { ttftCount: 2 }, { serviceMillis: 901 }]) {
+  for (const change of [{ arrivals: 10 }, { tokensInFlight: 11 }, { ttftMillis: 41 }, { ttftCount: 2 }, { serviceMillis: 901 }]) {
     const after = new Map([['a/b', { ...counts, ...change }]]);
     expect(changesOf(before, after, false).size).toBe(0);
     expect(changesOf(before, after, true)).toEqual(after);

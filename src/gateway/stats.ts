@@ -2,7 +2,7 @@ import type { RequestCounts } from '../api/gateway-stats.ts';
 import type { ModelLine } from './line.ts';
 import type { Model } from './models.ts';
 
-/** Requests by deployment (`namespace/name`); one without requests, now and in the last half minute, is left out. */
+/** Requests by deployment (`namespace/name`); one without requests now and in the last half minute is left out. */
 export type Counts = ReadonlyMap<string, RequestCounts>;
 
 const none: RequestCounts = { held: 0, queued: 0, running: 0 };
@@ -12,7 +12,7 @@ export function countRequests(models: Iterable<Model>): Counts {
   const counts = new Map<string, RequestCounts>();
   for (const { spec, line } of models) {
     const { length, inFlight, timeToFirstToken } = line;
-    if (length + inFlight === 0 && !timeToFirstToken) continue;
+    if (length + inFlight === 0 && !line.isAskedFor && !timeToFirstToken) continue;
     const held = line.readyReplicas === 0 ? length : 0;
     const told: RequestCounts = { held, queued: length - held, running: inFlight };
     addMeasures(told, line, timeToFirstToken);
@@ -36,7 +36,9 @@ export function changesOf(before: Counts, after: Counts, alsoMeasures: boolean):
 }
 
 /** Adds to an object that is ours still: this is done for each deployment four times a second. */
-function addMeasures(told: RequestCounts, { tokensInFlight, serviceMs }: ModelLine, ttft: ModelLine['timeToFirstToken']): void {
+function addMeasures(told: RequestCounts, line: ModelLine, ttft: ModelLine['timeToFirstToken']): void {
+  const { arrivals, tokensInFlight, serviceMs } = line;
+  told.arrivals = arrivals;
   if (tokensInFlight > 0) told.tokensInFlight = tokensInFlight;
   if (serviceMs !== undefined) told.serviceMillis = Math.round(serviceMs);
   if (!ttft) return;
@@ -50,6 +52,7 @@ function areAsMany(a: RequestCounts, b: RequestCounts): boolean {
 
 function fareAlike(a: RequestCounts, b: RequestCounts): boolean {
   return (
+    a.arrivals === b.arrivals &&
     a.tokensInFlight === b.tokensInFlight &&
     a.ttftMillis === b.ttftMillis &&
     a.ttftCount === b.ttftCount &&

@@ -30,3 +30,23 @@ test('knows at any moment what the gateway has, and tells of what waits within a
   stop.abort();
   await running;
 });
+
+test('knows when there was a request last, also one that came and went between two looks', async () => {
+  const clock = new FakeClock();
+  const requests = new Map<string, RequestCounts>();
+  const demand = new LocalDemand({ requests: () => new Map(requests), clock });
+  const stop = new AbortController();
+  const running = demand.run(stop.signal);
+  const tell = (arrivals: number) => requests.set('a/b', { held: 0, queued: 0, running: 0, arrivals });
+  expect(demand.of('a/b').askedAt).toBeUndefined();
+  tell(1);
+  await clock.advance(250);
+  const first = clock.now();
+  await clock.advance(10_000);
+  expect(demand.of('a/b').askedAt).toBe(first);
+  tell(2);
+  await clock.advance(250);
+  expect(demand.of('a/b').askedAt).toBe(clock.now());
+  stop.abort();
+  await running;
+});

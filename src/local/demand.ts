@@ -1,4 +1,5 @@
-import { type Demand, demandFor, newsOf, type Part, sumDemand } from '../../controllers/demand/demand.ts';
+import { afterLine, type Demand, demandFor, newsOf, type Part, sumDemand } from '../../controllers/demand/demand.ts';
+import type { RequestCounts } from '../api/gateway-stats.ts';
 import type { Clock } from '../core/clock.ts';
 
 /** How often the gateway is looked at, as often as its stream would tell. */
@@ -6,7 +7,7 @@ const lookMs = 250;
 
 type LocalDemandOptions = {
   /** How many requests of each model are at the gateway now. */
-  readonly requests: () => Part['models'];
+  readonly requests: () => ReadonlyMap<string, RequestCounts>;
   readonly clock: Clock;
 };
 
@@ -15,6 +16,7 @@ export class LocalDemand {
   readonly name = 'local-demand';
   private readonly options: LocalDemandOptions;
   private readonly listeners = new Set<(model: string) => void>();
+  private known: Part['models'] = new Map();
 
   constructor(options: LocalDemandOptions) {
     this.options = options;
@@ -39,17 +41,21 @@ export class LocalDemand {
 
   /** Tells the news until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    let before: Part['models'] = new Map();
     while (!signal.aborted) {
       await this.options.clock.sleep(lookMs, signal).catch(() => {}); // aborted: the loop sees it
-      const after = this.options.requests();
-      for (const model of newsOf(before, after)) for (const listener of this.listeners) listener(model);
-      before = after;
+      const before = this.known;
+      this.known = this.look();
+      for (const model of newsOf(before, this.known)) for (const listener of this.listeners) listener(model);
     }
   }
 
   private part(): Part {
     const now = this.options.clock.now();
-    return { ready: true, since: now, heardAt: now, models: this.options.requests() };
+    return { ready: true, since: now, heardAt: now, models: this.look() };
+  }
+
+  private look(): Part['models'] {
+    const { requests, clock } = this.options;
+    return afterLine(this.known, { full: true, models: Object.fromEntries(requests()) }, clock.now());
   }
 }
