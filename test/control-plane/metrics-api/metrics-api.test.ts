@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import type { MetricName } from '../../../src/api/fleet-metrics.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { isJsonObject } from '../../../src/core/json.ts';
 import { KubeClient, loadKubeConfig, secrets } from '../../../src/kube/index.ts';
-import type { Sample } from '../../../src/metrics-api/source.ts';
+import type { MetricSource, Sample } from '../../../src/metrics-api/source.ts';
 import { type Asker, ask } from '../../../src/metrics-api/testing/ask.fake.ts';
 import { accessOf } from '../../cluster/admin-api.ts';
 import { type Cluster, openControlPlane } from '../../cluster/cluster.ts';
@@ -30,7 +31,15 @@ describe.skipIf(!possible)('the metrics API behind a real API server', () => {
   let running: Promise<void> = Promise.resolve();
   const stop = new AbortController();
   let sample: Sample;
-  const source = { values: (namespace: string) => (namespace === 'models' ? [sample] : []) };
+  /** Of another model, by metric. */
+  let several: Partial<Record<MetricName, number>>;
+  const source: MetricSource = {
+    values: (namespace, name) => {
+      const value = several[name];
+      const other = value === undefined ? [] : [{ model: 'several', value, at: systemClock.now(), stale: false }];
+      return namespace === 'models' ? [sample, ...other] : [];
+    },
+  };
 
   beforeAll(async () => {
     cluster = await openControlPlane();
@@ -57,6 +66,7 @@ describe.skipIf(!possible)('the metrics API behind a real API server', () => {
 
   beforeEach(() => {
     sample = { model: 'qwen', value: 17, at: systemClock.now(), stale: false };
+    several = {};
   });
 
   async function run(args: readonly string[], stdin?: unknown): Promise<string> {
@@ -132,49 +142,75 @@ describe.skipIf(!possible)('the metrics API behind a real API server', () => {
     expect(viaApiServer.stderr).toContain('Forbidden');
   });
 
-  test('scales a ModelDeployment by a stock autoscaler, which stands still while the value is lost', { timeout: 90_000 }, async () => {
-    const model = { apiVersion: 'modelfleet.dev/v1alpha1', kind: 'ModelDeployment', metadata: { namespace: 'models', name: 'qwen' } };
-    await put(client, 'modeldeployments', { ...model, spec: { model: { source: 'https://models.example.com/qwen.gguf' }, replicas: 1 } });
-    const status = { replicas: 1, selector: 'modelfleet.dev/model=qwen' };
-    await run(['patch', 'mdep/qwen', '-n', 'models', '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })]);
+  /** A ModelDeployment without a controller, with an autoscaler; `selector` finds its pods. */
+  async function scaled(name: string, selector: string, replicas: number, metrics: readonly object[]): Promise<void> {
+    const model = { apiVersion: 'modelfleet.dev/v1alpha1', kind: 'ModelDeployment', metadata: { namespace: 'models', name } };
+    await put(client, 'modeldeployments', { ...model, spec: { model: { source: 'https://models.example.com/qwen.gguf' }, replicas } });
+    const status = { replicas, selector };
+    await run(['patch', `mdep/${name}`, '-n', 'models', '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })]);
     await put(client, 'horizontalpodautoscalers', {
       apiVersion: 'autoscaling/v2',
       kind: 'HorizontalPodAutoscaler',
-      metadata: { namespace: 'models', name: 'qwen' },
+      metadata: { namespace: 'models', name },
       spec: {
-        scaleTargetRef: { apiVersion: model.apiVersion, kind: model.kind, name: 'qwen' },
+        scaleTargetRef: { apiVersion: model.apiVersion, kind: model.kind, name },
         minReplicas: 1,
         maxReplicas: 8,
-        metrics: [
-          {
-            type: 'External',
-            external: {
-              metric: { name: metric, selector: { matchLabels: { model: 'qwen' } } },
-              target: { type: 'AverageValue', averageValue: '8' },
-            },
-          },
-        ],
+        metrics: metrics.map((external) => ({ type: 'External', external })),
       },
     });
-    const read = async (path: string) => {
-      const object = await client.request('GET', path);
-      return isJsonObject(object) ? object : {};
-    };
-    const replicas = async () => (await read('/apis/modelfleet.dev/v1alpha1/namespaces/models/modeldeployments/qwen')).spec;
-    const active = async () => {
-      const { status: seen } = await read('/apis/autoscaling/v2/namespaces/models/horizontalpodautoscalers/qwen');
-      const conditions = isJsonObject(seen) && Array.isArray(seen.conditions) ? seen.conditions : [];
-      return conditions.find((one) => isJsonObject(one) && one.type === 'ScalingActive');
-    };
-    await until(async () => expect(await replicas()).toMatchObject({ replicas: 3 }));
-    expect(await active()).toMatchObject({ status: 'True', reason: 'ValidMetricFound' });
+  }
+
+  const target = (name: MetricName, model: string, wanted: object) => ({
+    metric: { name, selector: { matchLabels: { model } } },
+    target: wanted,
+  });
+  const read = async (from: string) => {
+    const object = await client.request('GET', from);
+    return isJsonObject(object) ? object : {};
+  };
+  const replicasOf = async (name: string) => (await read(`/apis/modelfleet.dev/v1alpha1/namespaces/models/modeldeployments/${name}`)).spec;
+  const activeOf = async (name: string) => {
+    const { status: seen } = await read(`/apis/autoscaling/v2/namespaces/models/horizontalpodautoscalers/${name}`);
+    const conditions = isJsonObject(seen) && Array.isArray(seen.conditions) ? seen.conditions : [];
+    return conditions.find((one) => isJsonObject(one) && one.type === 'ScalingActive');
+  };
+
+  test('scales a ModelDeployment by a stock autoscaler, which stands still while the value is lost', { timeout: 90_000 }, async () => {
+    await scaled('qwen', 'modelfleet.dev/model=qwen', 1, [target(metric, 'qwen', { type: 'AverageValue', averageValue: '8' })]);
+    await until(async () => expect(await replicasOf('qwen')).toMatchObject({ replicas: 3 }));
+    expect(await activeOf('qwen')).toMatchObject({ status: 'True', reason: 'ValidMetricFound' });
 
     sample = { ...sample, value: 0, at: systemClock.now() - 60_000, stale: true };
-    await until(async () => expect(await active()).toMatchObject({ status: 'False' }));
-    expect(await active()).toMatchObject({
+    await until(async () => expect(await activeOf('qwen')).toMatchObject({ status: 'False' }));
+    expect(await activeOf('qwen')).toMatchObject({
       reason: 'FailedGetExternalMetric',
       message: expect.stringContaining('models/qwen is not known'),
     });
-    expect(await replicas()).toMatchObject({ replicas: 3 });
+    expect(await replicasOf('qwen')).toMatchObject({ replicas: 3 });
+  });
+
+  test('and by the metric that asks for most, set against the replicas that are ready', { timeout: 90_000 }, async () => {
+    several = { modelfleet_requests_in_system: 8, modelfleet_kv_cache_usage: 0.95, modelfleet_time_to_first_token_seconds: 1 };
+    const labels = { model: 'several' };
+    for (const name of ['several-a', 'several-b']) {
+      const spec = { containers: [{ name: 'worker', image: 'worker' }] };
+      await put(client, 'pods', { apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'models', name, labels }, spec });
+      const status = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
+      await run(['patch', `pod/${name}`, '-n', 'models', '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })]);
+    }
+    await scaled('several', 'model=several', 2, [
+      target(metric, 'several', { type: 'AverageValue', averageValue: '8' }),
+      target('modelfleet_kv_cache_usage', 'several', { type: 'Value', value: '800m' }),
+      target('modelfleet_time_to_first_token_seconds', 'several', { type: 'Value', value: '2' }),
+    ]);
+    // One for the requests, one for the time to first token; for the cache 0.95 / 0.8 of two.
+    await until(async () => expect(await replicasOf('several')).toMatchObject({ replicas: 3 }));
+    // With two of three ready it asks for no more: what is on the way counts.
+    await until(async () => {
+      const { status: seen } = await read('/apis/autoscaling/v2/namespaces/models/horizontalpodautoscalers/several');
+      expect(seen).toMatchObject({ currentReplicas: 3, desiredReplicas: 3 });
+    });
+    expect(await activeOf('several')).toMatchObject({ message: expect.stringContaining('modelfleet_kv_cache_usage') });
   });
 });
