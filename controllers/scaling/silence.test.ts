@@ -18,9 +18,9 @@ beforeEach(() => {
   silence = new Silence({ of: (model) => demandFor(model, now(), clock.now()), all: () => sumDemand(now(), clock.now()) }, clock);
 });
 
-/** A gateway with so many running requests; one that is not heard though it is ready when `heard` is false. */
-function gateway(running = 0, { heard = true, ttftCount = 0, ttftMillis = 5 } = {}): Part {
-  const models = new Map([[key, { held: 0, queued: 0, running, ...(ttftCount > 0 && { ttftMillis, ttftCount }) }]]);
+/** A gateway with so many running requests, the last one at `askedAt`; one that is not heard though it is ready when `heard` is false. */
+function gateway(running = 0, { heard = true, askedAt }: { readonly heard?: boolean; readonly askedAt?: number } = {}): Part {
+  const models = new Map([[key, { held: 0, queued: 0, running, askedAt }]]);
   return { ready: true, since: t0, ...(heard && { heardAt: t0 }), models };
 }
 
@@ -46,28 +46,18 @@ test('counts anew from each request, also from one that waits nowhere and is see
   await eventually(() => expect(clock.sleeping).toBe(0));
 });
 
-test('hears of requests that came and went between two looks by their time to the first token', async () => {
-  expect(since(one)).toBe(0);
-  await clock.advance(10_000);
-  parts = [gateway(0, { ttftCount: 3 })];
-  expect(since(one)).toBe(10_000);
-  await clock.advance(10_000);
-  parts = [gateway(0, { ttftCount: 2 })];
-  expect(since(one)).toBe(10_000);
-  parts = [gateway(0, { ttftCount: 2, ttftMillis: 9 })];
-  expect(since(one)).toBe(20_000);
-});
-
-test('hears of the first such request after a pause', async () => {
+test('hears of requests that came and went between two looks, and remembers them when the gateway is gone', async () => {
   const stop = silence.source().start(() => {});
   expect(since(one)).toBe(0);
-  parts = [gateway(0, { ttftCount: 3 })];
+  await clock.advance(10_000);
+  parts = [gateway(), gateway(0, { askedAt: t0 + 9_900 })];
   await clock.advance(1_000);
-  parts = [{ ...gateway(), models: new Map() }];
+  expect([since(one), silence.isSilent(key, [one])]).toEqual([9_900, true]);
+  parts = [gateway()];
   await clock.advance(60_000);
-  parts = [gateway(0, { ttftCount: 1 })];
-  await clock.advance(1_000);
-  expect(since(one)).toBe(62_000);
+  expect(since(one)).toBe(9_900);
+  parts = [gateway(0, { askedAt: t0 + 70_500 })];
+  expect(since(one)).toBe(70_500);
   stop();
   await eventually(() => expect(clock.sleeping).toBe(0));
 });

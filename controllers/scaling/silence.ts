@@ -6,8 +6,6 @@ import type { Replica } from '../modeldeployment/replica.ts';
 
 const lookMs = 1_000;
 
-/** When there was a request last, and by how many first tokens of the last half minute, and what they took, the next one is told. */
-type Asked = { readonly at: number; readonly count: number; readonly millis: number | undefined };
 type Entry = { readonly since: number; readonly ready: ReadonlySet<string> };
 
 /**
@@ -17,7 +15,8 @@ type Entry = { readonly since: number; readonly ready: ReadonlySet<string> };
 export class Silence {
   private readonly demand: Pick<DemandWatch, 'of' | 'all'>;
   private readonly clock: Clock;
-  private readonly asked = new Map<string, Asked>();
+  /** When there was a request last. */
+  private readonly asked = new Map<string, number>();
   private readonly entries = new Map<string, Entry>();
   /** Since when all gateways have been heard. */
   private heardSince: number;
@@ -37,7 +36,7 @@ export class Silence {
     const isNews = before === undefined || replicas.some(isBusy) || [...ready].some((uid) => !before.ready.has(uid));
     const since = isNews ? now : before.since;
     this.entries.set(key, { since, ready });
-    return Math.max(since, this.heardSince, this.asked.get(key)?.at ?? 0);
+    return Math.max(since, this.heardSince, this.asked.get(key) ?? 0);
   }
 
   /** Whether there is no request now, as far as that can be known. */
@@ -75,19 +74,13 @@ export class Silence {
     const now = this.clock.now();
     // What is true of one model's gateways is true of all.
     if (!isHeard(this.demand.of(''))) this.heardSince = now;
-    const all = this.demand.all();
-    for (const [key, demand] of all) this.note(demand, key, now);
-    for (const key of this.asked.keys()) if (!all.has(key)) this.note(this.demand.of(key), key, now);
+    for (const [key, demand] of this.demand.all()) this.note(demand, key, now);
   }
 
-  /** A request that came and went between two looks is seen by its time to the first token. */
+  /** What a gateway has told of a request is forgotten with the gateway, and half a minute later: it is remembered here. */
   private note(demand: Demand, key: string, now: number): void {
     if (!isHeard(demand)) this.heardSince = now;
-    const before = this.asked.get(key);
-    const { ttftCount: count, ttftMillis: millis } = demand;
-    const isNews =
-      demand.inSystem > 0 || count > (before?.count ?? 0) || (count > 0 && count === before?.count && millis !== before.millis);
-    if (before || isNews) this.asked.set(key, { at: isNews ? now : (before?.at ?? now), count, millis });
+    if (demand.askedAt !== undefined) this.asked.set(key, Math.max(demand.askedAt, this.asked.get(key) ?? 0));
   }
 }
 
