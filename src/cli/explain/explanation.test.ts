@@ -211,6 +211,13 @@ const situations: Readonly<Record<string, World>> = {
     },
     status: { phase: 'Ready' },
   },
+  'value-held': {
+    replicas: [ready, ready, ready],
+    inSystem: value(22, 17),
+    waiting: value(1, 17),
+    hpa: { perReplica: '7333m' },
+    status: { phase: 'Ready' },
+  },
   'value-lost': {
     replicas: [ready, ready, ready],
     inSystem: { kind: 'unknown', why: lost },

@@ -7,6 +7,9 @@ import { behaviorWords, count, decimal, loadingWords } from './words.ts';
 /** A step of the chain: what it is, how old it is, what it says. */
 export type Step = readonly [name: string, age: string, says: string];
 
+/** Gateways tell of themselves each second, and count for three; times of the API are in whole seconds. */
+const freshMs = 5_000;
+
 /** The chain from callers to replicas, one step after the other; `now` is in milliseconds. */
 export function stepsOf(facts: Facts, now: number): readonly Step[] {
   const { chain } = facts;
@@ -53,7 +56,7 @@ function countsWords(counts: GatewayCounts['counts']): string {
 
 function metricSteps({ deployment, inSystem }: Chain, now: number): readonly Step[] {
   const told = deployment.status?.scaling;
-  const metric: Step = ['Metric', inSystem.kind === 'value' ? ageOf(inSystem.at, now) : '', metricWords(inSystem)];
+  const metric: Step = ['Metric', inSystem.kind === 'value' ? ageOf(inSystem.at, now) : '', metricWords(inSystem, now)];
   if (inSystem.kind === 'value' || !told) return [metric];
   return [
     metric,
@@ -61,10 +64,10 @@ function metricSteps({ deployment, inSystem }: Chain, now: number): readonly Ste
   ];
 }
 
-function metricWords(reading: Reading): string {
-  return reading.kind === 'value'
-    ? `${requestsInSystem} is ${decimal(reading.value)}`
-    : `${requestsInSystem} cannot be read: ${reading.why}`;
+function metricWords(reading: Reading, now: number): string {
+  if (reading.kind === 'unknown') return `${requestsInSystem} cannot be read: ${reading.why}`;
+  const held = now - reading.at > freshMs ? ', the last that was whole: a gateway that callers may be at is not heard since' : '';
+  return `${requestsInSystem} is ${decimal(reading.value)}${held}`;
 }
 
 function missingAutoscaler({ chain, name }: Facts): readonly Step[] {
