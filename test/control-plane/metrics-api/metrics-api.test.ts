@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { z } from 'zod';
 import type { MetricName } from '../../../src/api/fleet-metrics.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { isJsonObject } from '../../../src/core/json.ts';
@@ -21,6 +24,12 @@ const crds = join(import.meta.dirname, '../../../crds');
 const metric = 'modelfleet_requests_in_system';
 const path = `/apis/external.metrics.k8s.io/v1beta1/namespaces/models/${metric}`;
 const described = `/apis/custom.metrics.k8s.io/v1beta2/namespaces/models/modeldeployments.modelfleet.dev/qwen/${metric}`;
+
+const kedaExample = join(import.meta.dirname, '../../../docs/examples/autoscaling/keda-scaledobject-metrics-api.yaml');
+const kedaObject = z.looseObject({
+  apiVersion: z.string(),
+  spec: z.looseObject({ triggers: z.array(z.object({ metadata: z.object({ url: z.string() }) })).optional() }).optional(),
+});
 
 describe.skipIf(!possible)('the metrics API behind a real API server', () => {
   let cluster: Cluster;
@@ -140,6 +149,27 @@ describe.skipIf(!possible)('the metrics API behind a real API server', () => {
     expect(await direct(path.replace('/models/', '/default/'), bearer(reader))).toMatchObject({ code: 403 });
     const viaApiServer = await kubectl(cluster.kubeconfig, ['get', '--raw', path, '--as=system:serviceaccount:models:stranger']);
     expect(viaApiServer.stderr).toContain('Forbidden');
+  });
+
+  test('lets the account of the example for KEDA read the number of its model, and nothing else', async () => {
+    sample = { ...sample, model: 'qwen3-4b' };
+    const objects = parseAllDocuments(await readFile(kedaExample, 'utf8')).map((document) => kedaObject.parse(document.toJS()));
+    for (const object of objects) if (!object.apiVersion.startsWith('keda.sh/')) await run(['apply', '-f', '-'], object);
+    let token = '';
+    await until(async () => {
+      const { data = {} } = await client.get(secrets, { namespace: 'models', name: 'keda-modelfleet' });
+      token = Buffer.from(data.token ?? '', 'base64').toString();
+      return token !== '';
+    });
+    const { server: url, caCertificate } = await accessOf(cluster.kubeconfig);
+    const keda = KubeClient.fromServer({ url, caCertificate, token });
+    try {
+      const { pathname } = new URL(objects.at(-1)?.spec?.triggers?.[0]?.metadata.url ?? '');
+      expect(await keda.request('GET', pathname)).toMatchObject({ items: [{ describedObject: { name: 'qwen3-4b' }, value: '17' }] });
+      await expect(keda.request('GET', pathname.replace(metric, 'modelfleet_requests_waiting'))).rejects.toThrow('forbidden');
+    } finally {
+      await keda.close();
+    }
   });
 
   /** A ModelDeployment without a controller, with an autoscaler; `selector` finds its pods. */
