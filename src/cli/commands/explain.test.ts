@@ -44,11 +44,11 @@ async function explain(...argv: readonly string[]): Promise<string> {
   return said.join('\n');
 }
 
-/** Answers the next request for a path with this text. */
-function answer(path: string, text: string): void {
+/** Answers the next request for a path with what is said then. */
+function answer(path: string, text: () => string): void {
   server.once((request, response) => {
     if (request.path !== path) return false;
-    response.end(text);
+    response.end(text());
     return true;
   });
 }
@@ -63,8 +63,8 @@ function refuse(path: string, code: number, reason: string): void {
 }
 
 function measure(name: string, value: string): void {
-  const items = [{ metricName: name, metricLabels: { model: 'qwen' }, timestamp: new Date().toISOString(), value }];
-  answer(metricsPath + name, JSON.stringify({ kind: 'ExternalMetricValueList', items }));
+  const item = () => ({ metricName: name, metricLabels: { model: 'qwen' }, timestamp: new Date().toISOString(), value });
+  answer(metricsPath + name, () => JSON.stringify({ kind: 'ExternalMetricValueList', items: [item()] }));
 }
 
 function putGateway(): void {
@@ -90,7 +90,7 @@ test('reads the metric as the autoscaler does, and each gateway where the user m
   measure('modelfleet_requests_waiting', '9');
   const series = ['queue_length', '9', 'requests_in_flight', '8', 'ready_replicas', '1'];
   const lines = [0, 2, 4].map((at) => `modelfleet_gateway_${series[at]}{model="models/qwen"} ${series[at + 1]}`);
-  answer(proxyPath, ['# HELP x', 'modelfleet_gateway_queue_length{model="models/other"} 70', ...lines, ''].join('\n'));
+  answer(proxyPath, () => ['# HELP x', 'modelfleet_gateway_queue_length{model="models/other"} 70', ...lines, ''].join('\n'));
 
   const text = await explain('mdep/qwen');
   expect(text).toMatch(/^Gateways +\ds +17 requests: 9 wait, 8 are being answered$/m);
