@@ -41,6 +41,8 @@ type Remembered = {
   /** Somebody else's object that has the name. */
   readonly taken?: { readonly uid: string; readonly seenAt: number } | undefined;
   readonly correctedAt?: number;
+  /** A correction, and what the server made of it: it may keep the object otherwise than asked, and asking again would not help. */
+  readonly settled?: string;
 };
 
 /** Keeps the one object of a kind that each deployment has. Writes only what changes one, and never touches somebody else's. */
@@ -123,19 +125,17 @@ export class ChildWriter<T extends KubeObject> {
     return undefined;
   }
 
-  private async correct(
-    { metadata: { namespace, name } }: T,
-    patch: MergePatch<T>,
-    deployment: ModelDeployment,
-    signal: AbortSignal,
-  ): Promise<number | undefined> {
+  private async correct(existing: T, patch: MergePatch<T>, deployment: ModelDeployment, signal: AbortSignal): Promise<number | undefined> {
+    const { namespace, name } = existing.metadata;
     const key = keyOf(deployment);
+    if (this.remembered.get(key)?.settled === fingerprint(existing, patch)) return undefined;
     const restMs = this.restMs(key);
     if (restMs > 0) return restMs;
     const { client, type, fieldValidation } = this.options;
     try {
-      this.writes.written(key, await client.mergePatch<T>(type, { namespace, name }, patch, { signal, fieldValidation }));
-      this.remembered.set(key, { correctedAt: this.now() });
+      const stored = await client.mergePatch<T>(type, { namespace, name }, patch, { signal, fieldValidation });
+      this.writes.written(key, stored);
+      this.remembered.set(key, { correctedAt: this.now(), settled: fingerprint(stored, patch) });
     } catch (error) {
       // It changed or went meanwhile: the cache will tell.
       if (!isNotFound(error) && !isConflict(error)) throw error;
@@ -179,4 +179,11 @@ export class ChildWriter<T extends KubeObject> {
   private now(): number {
     return this.options.clock.now();
   }
+}
+
+/** All of an object that a correction is about, and the correction; versions and the status change without either. */
+function fingerprint<T extends KubeObject>({ metadata: { labels, ownerReferences }, ...object }: T, patch: MergePatch<T>): string {
+  return JSON.stringify([{ ...object, status: undefined }, labels, ownerReferences, patch], (name, value) =>
+    name === 'resourceVersion' ? undefined : value,
+  );
 }
