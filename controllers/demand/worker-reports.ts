@@ -1,8 +1,8 @@
 import type { AgentStatus } from '../../src/core/agent-contract.ts';
 import type { Clock } from '../../src/core/clock.ts';
 
-/** What an agent told counts for so long: an idle one is asked each ten seconds, or more rarely in a fleet of hundreds. */
-const freshMs = 30_000;
+/** What an agent told counts for so long: an idle one is asked each ten seconds, more rarely in a fleet of hundreds. Then it may be over. */
+const freshMs = 15_000;
 
 type Told = Pick<AgentStatus, 'phase' | 'inFlight' | 'waiting' | 'kvCacheUsage'>;
 type Report = Told & { readonly at: number };

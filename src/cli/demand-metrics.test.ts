@@ -11,10 +11,12 @@ let clock: FakeClock;
 let parts: Part[];
 let reports: WorkerReports;
 let metrics: DemandMetrics;
+let ready: number;
 
 beforeEach(() => {
   clock = new FakeClock();
   parts = [];
+  ready = 1;
   const demand = {
     of: (model: string): Demand => demandFor(model, parts, clock.now()),
     all: () => sumDemand(parts, clock.now()),
@@ -24,7 +26,7 @@ beforeEach(() => {
   metrics = new DemandMetrics({
     demand,
     reports,
-    deployments: { in: names, has: (namespace, name) => names(namespace).includes(name) },
+    deployments: { in: names, ready: (namespace, name) => (names(namespace).includes(name) ? ready : undefined) },
     clock,
   });
 });
@@ -83,6 +85,13 @@ test('the use of the KV cache is known without a gateway, and stale by itself', 
   await clock.advance(31_000);
   parts = [gateway(3)];
   expect(usage()).toEqual([{ model: 'busy', value: 0.8, at, stale: true }]);
+});
+
+test('where nothing is loaded no KV cache is used, and where nobody tells it nothing is known', () => {
+  ready = 0;
+  expect(metrics.values('models', 'modelfleet_kv_cache_usage', 'busy')).toMatchObject([{ value: 0, stale: false }]);
+  ready = 1;
+  expect(metrics.values('models', 'modelfleet_kv_cache_usage', 'busy')).toEqual([]);
 });
 
 test('knows only deployments of the namespace', () => {

@@ -8,12 +8,16 @@ import type { Runnable } from '../kube/index.ts';
 import type { MetricSource, Sample } from '../metrics-api/source.ts';
 
 /** Which ModelDeployments there are. */
-type DeploymentNames = { in(namespace: string): readonly string[]; has(namespace: string, name: string): boolean };
+type Deployments = {
+  in(namespace: string): readonly string[];
+  /** How many of its replicas are ready; undefined when there is none of this name. */
+  ready(namespace: string, name: string): number | undefined;
+};
 
 type DemandMetricsOptions = {
   readonly demand: Pick<DemandWatch, 'of' | 'all'>;
   readonly reports: Pick<WorkerReports, 'of'>;
-  readonly deployments: DeploymentNames;
+  readonly deployments: Deployments;
   readonly clock: Clock;
 };
 
@@ -43,13 +47,22 @@ export class DemandMetrics implements MetricSource, Runnable {
   values(namespace: string, metric: MetricName, model?: string): readonly Sample[] {
     const { deployments } = this.options;
     // An autoscaler asks for one: a thousand others must not cost it anything.
-    const names = model === undefined ? deployments.in(namespace) : deployments.has(namespace, model) ? [model] : [];
-    return names.flatMap((name) => this.sample(`${namespace}/${name}`, name, metric) ?? []);
+    const names = model === undefined ? deployments.in(namespace) : deployments.ready(namespace, model) === undefined ? [] : [model];
+    return names.flatMap((name) => this.sample(namespace, name, metric) ?? []);
   }
 
-  private sample(key: string, model: string, metric: MetricName): Sample | undefined {
+  private sample(namespace: string, model: string, metric: MetricName): Sample | undefined {
+    const key = `${namespace}/${model}`;
     const workers = this.options.reports.of(key);
-    return metric === 'modelfleet_kv_cache_usage' ? sampleOfWorkers(model, workers) : this.sampleOfGateways(key, model, metric, workers);
+    if (metric !== 'modelfleet_kv_cache_usage') return this.sampleOfGateways(key, model, metric, workers);
+    return this.sampleOfWorkers(model, workers, this.options.deployments.ready(namespace, model) === 0);
+  }
+
+  /** It is the workers' own: whether gateways are heard says nothing about it. */
+  private sampleOfWorkers(model: string, { kvCache }: WorkerLoad, isEmpty: boolean): Sample | undefined {
+    if (kvCache) return { model, value: kvCache.usage, at: kvCache.at, stale: kvCache.stale };
+    // Nobody to ask, as in the first seconds after a model is woken, is no failure.
+    return isEmpty ? { model, value: 0, at: this.options.clock.now(), stale: false } : undefined;
   }
 
   private sampleOfGateways(key: string, model: string, metric: MetricName, workers: WorkerLoad): Sample | undefined {
@@ -68,11 +81,6 @@ export class DemandMetrics implements MetricSource, Runnable {
     const any = demand.of('');
     if (isWhole(any)) this.lastWhole = { at: clock.now() - any.oldestMs, demand: demand.all() };
   }
-}
-
-/** It is the workers' own: whether gateways are heard says nothing about it. */
-function sampleOfWorkers(model: string, { kvCache }: WorkerLoad): Sample | undefined {
-  return kvCache && { model, value: kvCache.usage, at: kvCache.at, stale: kvCache.stale };
 }
 
 function isWhole({ gateways, stale }: { readonly gateways: number; readonly stale: boolean }): boolean {

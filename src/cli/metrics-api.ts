@@ -62,7 +62,10 @@ export async function addMetricsApi(
   const deployments = (namespace: string) => store.byIndex(byPlace, namespace).map(({ metadata }) => metadata);
   const names = {
     in: (namespace: string) => deployments(namespace).map(({ name }) => name),
-    has: (namespace: string, name: string) => store.get(refKey({ namespace, name })) !== undefined,
+    ready(namespace: string, name: string) {
+      const found = store.get(refKey({ namespace, name }));
+      return found && (found.status?.readyReplicas ?? 0);
+    },
   };
   const source = new DemandMetrics({ demand, reports, deployments: names, clock });
   const objects = (namespace: string) => deployments(namespace).map(({ name, labels = {} }) => ({ name, labels }));

@@ -138,7 +138,10 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     demand,
     reports,
     deployments: (namespace) =>
-      deployments.store.list().flatMap(({ metadata }) => (metadata.namespace === namespace ? [metadata.name] : [])),
+      deployments.store
+        .list()
+        .filter(({ metadata }) => metadata.namespace === namespace)
+        .map(({ metadata: { name }, status }) => ({ name, ready: status?.readyReplicas ?? 0 })),
     others: externalMetrics(client),
   });
   manager.addController(() =>

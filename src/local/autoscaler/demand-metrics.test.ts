@@ -18,7 +18,8 @@ reports.told('models/llama', 'a', { phase: 'Ready', inFlight: 1, waiting: 3, kvC
 const read = demandMetrics({
   reports,
   demand: { of: (model) => ({ ...nothing, ...counts[model] }) },
-  deployments: (namespace) => (namespace === 'models' ? ['qwen', 'llama', 'idle'] : []),
+  deployments: (namespace) =>
+    (namespace === 'models' ? ['qwen', 'llama', 'idle'] : []).map((name) => ({ name, ready: name === 'idle' ? 0 : 1 })),
   others: async (...request) => Promise.reject(new Error(`nobody serves ${request.slice(0, 3).join(' ')}`)),
 });
 
@@ -31,9 +32,9 @@ test('has a series for each deployment of the namespace that the selector finds'
 test('tells tokens, first tokens and the use of the KV cache, this one of those whose workers tell it', async () => {
   expect(await read('models', 'modelfleet_tokens_in_flight', 'model=qwen', signal)).toEqual([400]);
   expect(await read('models', 'modelfleet_time_to_first_token_seconds', 'model=qwen', signal)).toEqual([0.25]);
-  expect(await read('models', 'modelfleet_kv_cache_usage', '', signal)).toEqual([0.5]);
+  expect(await read('models', 'modelfleet_kv_cache_usage', '', signal)).toEqual([0.5, 0]);
   await clock.advance(31_000);
-  expect(await read('models', 'modelfleet_kv_cache_usage', '', signal)).toEqual([]);
+  expect(await read('models', 'modelfleet_kv_cache_usage', '', signal)).toEqual([0]);
 });
 
 test('says that a deployment which nobody calls has no requests, and nothing of one that does not exist', async () => {

@@ -8,8 +8,8 @@ import type { ReadMetric } from './external-metrics.ts';
 type DemandMetricsOptions = {
   readonly demand: { of(model: string): Demand };
   readonly reports: Pick<WorkerReports, 'of'>;
-  /** Names of the ModelDeployments of a namespace. */
-  readonly deployments: (namespace: string) => readonly string[];
+  /** The ModelDeployments of a namespace, and how many replicas of each are ready. */
+  readonly deployments: (namespace: string) => readonly { readonly name: string; readonly ready: number }[];
   /** Reads what is no metric of the fleet. */
   readonly others: ReadMetric;
 };
@@ -19,13 +19,15 @@ export function demandMetrics({ demand, reports, deployments, others }: DemandMe
   return async (namespace, metric, selector, signal) => {
     if (!isFleetMetric(metric)) return others(namespace, metric, selector, signal);
     const { matches } = parseLabelSelector(selector);
-    const names = deployments(namespace).filter((name) => matches({ [modelLabel]: name }));
-    return names.flatMap((name) => {
+    const found = deployments(namespace).filter(({ name }) => matches({ [modelLabel]: name }));
+    return found.flatMap(({ name, ready }) => {
       const key = `${namespace}/${name}`;
       const { kvCache, ...counts } = reports.of(key);
       // What is old is not told: the autoscaler then says that it has no number, and leaves the replicas as they are.
       const workers = kvCache?.stale ? counts : { ...counts, kvCache };
-      return fleetMetrics[metric].of(modelLoad(demand.of(key), workers)) ?? [];
+      // Nobody to ask, as in the first seconds after a model is woken, is no failure.
+      const nothing = metric === 'modelfleet_kv_cache_usage' && ready === 0 ? 0 : [];
+      return fleetMetrics[metric].of(modelLoad(demand.of(key), workers)) ?? nothing;
     });
   };
 }

@@ -31,7 +31,7 @@ const demandMetrics = new DemandMetrics({
   reports,
   deployments: {
     in: (namespace) => (inNamespace.get(namespace) ?? []).map((key) => key.slice(namespace.length + 1)),
-    has: (namespace, name) => each.has(`${namespace}/${name}`),
+    ready: (namespace, name) => (each.has(`${namespace}/${name}`) ? 2 : undefined),
   },
   clock,
 });
