@@ -18,6 +18,28 @@ test('a model that is loaded is announced once', () => {
   expect(told(ready, status([loaded(), loaded()], {}, { previous: ready }))).toEqual([]);
 });
 
+test('a change of what the autoscaler wants is announced once, with its numbers; from and to zero others tell', () => {
+  const scaling = (desired: number, more = {}) => ({
+    ...status([loaded(), loaded()]),
+    scaling: { metric: 'requests', value: 17, perReplica: '8.5', desired, observedAt: '2026-01-01T00:00:00Z', ...more },
+  });
+  expect(announcements(scaling(2), scaling(3, { limitedBy: 'MaxReplicas' }))).toEqual([
+    {
+      type: 'Normal',
+      reason: 'ScaledUp',
+      message: 'From 2 to 3 replicas: 17 requests in the system, 8.5 for each replica that there was. Limited by MaxReplicas.',
+    },
+  ]);
+  expect(told(scaling(3), scaling(1))).toEqual(['Normal ScaledDown']);
+  for (const [before, after] of [
+    [2, 2],
+    [1, 0],
+    [0, 1],
+  ] as const)
+    expect(told(scaling(before), scaling(after))).toEqual([]);
+  expect(told(status([loaded(), loaded()]), scaling(2))).toEqual([]);
+});
+
 describe('a failure', () => {
   const first = () => status([broken(), replica()]);
 

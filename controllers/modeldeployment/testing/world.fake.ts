@@ -25,6 +25,8 @@ export class World {
   readonly messages: string[] = [];
   defaults: WorkerDefaults = { workerImage: 'modelfleet-worker' };
   podSecurity: string | undefined;
+  /** What becomes of a turn between zero and one. */
+  turn: NonNullable<ReconcilerOptions['scaling']>['turn'] = async () => ({ written: false });
   readonly goneNodes = new Set<string>();
   /** Somebody has deleted the namespace. */
   namespaceEnds = false;
@@ -187,6 +189,7 @@ export class World {
             this.messages.push(message);
           },
         },
+        scaling: { turn: (...seen) => this.turn(...seen), keep: async () => undefined, forget: () => {} },
         random: () => {
           this.draws += 1;
           return (this.draws * 0.618) % 1;
