@@ -1,6 +1,7 @@
+import type { HorizontalPodAutoscaler } from '../../../controllers/scaling/autoscaler.ts';
 import { type Condition, timestamp } from '../../kube/index.ts';
 import type { Behavior } from '../../local/autoscaler/behavior.ts';
-import { type HorizontalPodAutoscaler, quantityNumber, type Wish, wishOf } from '../../local/autoscaler/object.ts';
+import { quantityNumber, type Wish, wishOf } from '../../local/autoscaler/object.ts';
 import type { MetricTarget } from '../../local/autoscaler/recommend.ts';
 
 /** A metric of an autoscaler: what it aims at, and what it saw last in the same unit. */

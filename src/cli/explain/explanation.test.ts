@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { HorizontalPodAutoscaler } from '../../../controllers/scaling/autoscaler.ts';
 import type { ModelDeployment, ModelDeploymentSpec, ModelDeploymentStatus, ReplicaStatus } from '../../api/model-deployment.ts';
 import { resolveSpec } from '../../api/model-deployment.ts';
 import { annotations, apiVersion } from '../../api/resources.ts';
 import { gpuScalingBehavior } from '../../api/scaling.ts';
 import { timestamp } from '../../kube/index.ts';
-import type { HorizontalPodAutoscaler } from '../../local/autoscaler/object.ts';
 import { explanation } from '../commands/explain.ts';
 import { autoscalerOf } from './autoscaler.ts';
 import type { Chain, Reading } from './chain.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { horizontalPodAutoscalers } from '../../../controllers/scaling/autoscaler.ts';
 import { type ModelDeployment, resolveSpec } from '../../api/model-deployment.ts';
 import { isNotFound, type KubeClient, type ObjectRef } from '../../kube/index.ts';
-import { horizontalPodAutoscalers } from '../../local/autoscaler/object.ts';
 import { modelDeployments } from '../revisions.ts';
 import { autoscalerOf } from './autoscaler.ts';
 import type { Chain } from './chain.ts';

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { horizontalPodAutoscalers } from '../../../controllers/scaling/autoscaler.ts';
 import { customResourceDefinitions } from '../../api/crd/definitions.ts';
 import type { ModelDeployment } from '../../api/model-deployment.ts';
 import { modelDeploymentResource } from '../../api/resources.ts';
@@ -12,7 +13,6 @@ import { type RunningApiServer, startApiServer } from '../apiserver/server.ts';
 import { applyManifest, parseManifest } from '../manifests.ts';
 import { autoscalerController } from './controller.ts';
 import type { ReadMetric } from './external-metrics.ts';
-import { horizontalPodAutoscalers } from './object.ts';
 
 const modelDeployments = resourceType<ModelDeployment>(modelDeploymentResource);
 const ref = { namespace: 'models', name: 'qwen' };

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { type HorizontalPodAutoscaler, horizontalPodAutoscalers } from '../../../controllers/scaling/autoscaler.ts';
 import type { ModelDeployment } from '../../api/model-deployment.ts';
 import { modelDeploymentResource } from '../../api/resources.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -24,7 +25,7 @@ import {
 import type { ReadMetric } from './external-metrics.ts';
 import { type History, withScale } from './history.ts';
 import { decide, type HpaSpec } from './hpa.ts';
-import { type HorizontalPodAutoscaler, horizontalPodAutoscalers, type WantedMetric, type Wish, wishOf } from './object.ts';
+import { type WantedMetric, type Wish, wishOf } from './object.ts';
 import type { MetricReading } from './recommend.ts';
 import { failedStatus, statusAfter } from './status.ts';
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { currentMetrics, type HorizontalPodAutoscaler, wishOf } from './object.ts';
+import type { HorizontalPodAutoscaler } from '../../../controllers/scaling/autoscaler.ts';
+import { currentMetrics, wishOf } from './object.ts';
 import { missing, requests } from './testing/makers.fake.ts';
 
 const target = { apiVersion: 'modelfleet.dev/v1alpha1', kind: 'ModelDeployment', name: 'qwen' };

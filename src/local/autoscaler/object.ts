@@ -1,20 +1,10 @@
-import type { HorizontalPodAutoscaler as ApiHorizontalPodAutoscaler, MetricStatus } from 'kubernetes-types/autoscaling/v2.d.ts';
+import type { MetricStatus } from 'kubernetes-types/autoscaling/v2.d.ts';
 import { z } from 'zod';
-import { type KubeObject, resourceType, type Served } from '../../kube/index.ts';
+import type { HorizontalPodAutoscaler } from '../../../controllers/scaling/autoscaler.ts';
 import { parseQuantity } from '../apiserver/schema/quantity.ts';
 import { completeBehavior } from './behavior.ts';
 import type { HpaSpec } from './hpa.ts';
 import type { MetricReading, MetricTarget } from './recommend.ts';
-
-export type HorizontalPodAutoscaler = Served<ApiHorizontalPodAutoscaler> & KubeObject;
-
-export const horizontalPodAutoscalers = resourceType<HorizontalPodAutoscaler>({
-  group: 'autoscaling',
-  version: 'v2',
-  kind: 'HorizontalPodAutoscaler',
-  plural: 'horizontalpodautoscalers',
-  namespaced: true,
-});
 
 /** A Kubernetes quantity as a number. */
 export const quantityNumber = z.union([z.number(), z.string()]).transform((text, context) => {

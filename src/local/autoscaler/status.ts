@@ -1,7 +1,8 @@
 import type { HorizontalPodAutoscalerStatus } from 'kubernetes-types/autoscaling/v2.d.ts';
+import type { HorizontalPodAutoscaler } from '../../../controllers/scaling/autoscaler.ts';
 import { type Condition, setCondition, timestamp } from '../../kube/index.ts';
 import type { Decision, Finding } from './hpa.ts';
-import { currentMetrics, type HorizontalPodAutoscaler } from './object.ts';
+import { currentMetrics } from './object.ts';
 import type { MetricReading } from './recommend.ts';
 
 /** What an autoscaler's status says after a decision. */

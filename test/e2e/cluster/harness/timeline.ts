@@ -1,7 +1,7 @@
+import { horizontalPodAutoscalers } from '../../../../controllers/scaling/autoscaler.ts';
 import type { ModelDeployment } from '../../../../src/api/model-deployment.ts';
 import { annotations, modelDeploymentResource } from '../../../../src/api/resources.ts';
 import { InformerCache, KubeClient, type KubeObject, loadKubeConfig, resourceType } from '../../../../src/kube/index.ts';
-import { horizontalPodAutoscalers } from '../../../../src/local/autoscaler/object.ts';
 import { kubeconfig } from './kube.ts';
 
 /** What a timeline follows, by the name that it is printed under. */
