@@ -25,6 +25,7 @@ test('asks the workers of models that are scaled by their KV cache, and of no ot
   opened.defer(() => client.close());
 
   const { port: management } = worker.address() as AddressInfo;
+  const ready = [{ type: 'Ready', status: 'True' }];
   const put = (name: string, targetKVCacheUsage?: string) => {
     const scaling = { minReplicas: 1, maxReplicas: 2, ...(targetKVCacheUsage !== undefined && { targetKVCacheUsage }) };
     const { uid = '' } = api.put('modeldeployments', deployment({ scaling }, { name })).metadata;
@@ -34,7 +35,7 @@ test('asks the workers of models that are scaled by their KV cache, and of no ot
       'pods',
       pod(`${name}-a`, {
         metadata: { annotations, ownerReferences: [owner] },
-        status: { phase: 'Running', podIP: '127.0.0.1', containerStatuses: [container({ running: {} })] },
+        status: { phase: 'Running', podIP: '127.0.0.1', conditions: ready, containerStatuses: [container({ running: {} })] },
       }),
     );
   };

@@ -50,6 +50,27 @@ test('asks whoever is to be asked, each five seconds', async () => {
   await eventually(() => expect(reports.of('models/qwen').kvCache).toMatchObject({ usage: 0.7 }));
 });
 
+test('asks many more slowly, but never so that what they told grows old meanwhile', async () => {
+  let asked = 0;
+  let count = 700;
+  start(
+    async () => {
+      asked += 1;
+      return agent({ phase: 'Ready', kvCacheUsage: 0.5 });
+    },
+    () => Array.from({ length: count }, (_, index) => worker(`w${index}`)),
+  );
+  const restsAfter = (total: number) => eventually(() => expect([asked, clock.sleeping]).toEqual([total, 1]));
+  await restsAfter(700);
+  await clock.advance(6_999);
+  expect(asked).toBe(700);
+  count = 5_000;
+  await clock.advance(1);
+  await restsAfter(5_700);
+  await clock.advance(12_000);
+  await restsAfter(10_700);
+});
+
 test('one that does not answer, or not in our words, keeps nothing from the others', async () => {
   const silent = (signal: AbortSignal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
   start(

@@ -1,4 +1,5 @@
 import type { ModelDeployment } from '../../src/api/model-deployment.ts';
+import { isReplicaReady } from '../../src/api/replica.ts';
 import { labels } from '../../src/api/resources.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { type Logger, silentLogger } from '../../src/core/logger.ts';
@@ -12,8 +13,11 @@ import type { FetchStatus, Target } from '../modeldeployment/prober.ts';
 import { slimPod } from '../modeldeployment/slim-pod.ts';
 import type { WorkerReports } from './worker-reports.ts';
 
-/** An autoscaler looks each 15 s. */
-const roundMs = 5_000;
+/** An autoscaler looks each 15 s, and an answer counts for as long: so often at least, */
+const longestRoundMs = 12_000;
+/** and so often where that costs little: a question is about half a millisecond of CPU (docs/adr/0005). */
+const shortestRoundMs = 5_000;
+const questionsPerSecond = 100;
 const timeoutMs = 2_000;
 const atATime = 16;
 
@@ -29,7 +33,7 @@ export type WorkerWatchOptions = {
 };
 
 /**
- * Asks workers whose own numbers a model is scaled by, each five seconds. The prober of the controller asks them too, but only where it
+ * Asks workers whose own numbers a model is scaled by, each five seconds, or twelve where they are many. The prober of the controller asks them too, but only where it
  * leads, and not so often; an autoscaler may ask any process.
  */
 export class WorkerWatch {
@@ -47,8 +51,10 @@ export class WorkerWatch {
   async run(signal: AbortSignal): Promise<void> {
     const { workers, clock } = this.options;
     while (!signal.aborted) {
-      await Promise.all(workers().map((worker) => this.ask(worker, signal)));
-      await clock.sleep(roundMs, signal).catch(() => {}); // aborted: the loop sees it
+      const began = clock.now();
+      const asked = workers();
+      await Promise.all(asked.map((worker) => this.ask(worker, signal)));
+      await clock.sleep(Math.max(0, began + roundMs(asked.length) - clock.now()), signal).catch(() => {}); // aborted: the loop sees it
     }
   }
 
@@ -74,6 +80,11 @@ export class WorkerWatch {
     );
     return await work(AbortSignal.any([stop, late.signal])).finally(() => over.abort());
   }
+}
+
+/** From one round to the next, with so many to ask. */
+function roundMs(workers: number): number {
+  return Math.min(longestRoundMs, Math.max(shortestRoundMs, (workers / questionsPerSecond) * 1_000));
 }
 
 type Parts = {
@@ -107,6 +118,8 @@ export function addWorkerWatch(
       .list()
       .filter(({ spec }) => spec.scaling?.targetKVCacheUsage !== undefined)
       .flatMap(({ metadata }) => replicas.store.byIndex(byController, metadata.uid ?? ''))
+      // Those that load, or do not answer their kubelet either, have nothing to tell, and would keep the others waiting.
+      .filter(isReplicaReady)
       .flatMap((pod) => targetOf(pod) ?? []);
   manager.addRunnable(new WorkerWatch({ workers, fetchStatus, reports, clock, logger }));
 }

@@ -85,6 +85,8 @@ test('the use of the KV cache is known without a gateway, and stale by itself', 
   await clock.advance(31_000);
   parts = [gateway(3)];
   expect(usage()).toEqual([{ model: 'busy', value: 0.8, at, stale: true }]);
+  ready = 0;
+  expect(metrics.values('models', 'modelfleet_kv_cache_usage', 'busy')).toMatchObject([{ value: 0, stale: false }]);
 });
 
 test('where nothing is loaded no KV cache is used, and where nobody tells it nothing is known', () => {

@@ -60,8 +60,8 @@ export class DemandMetrics implements MetricSource, Runnable {
 
   /** It is the workers' own: whether gateways are heard says nothing about it. */
   private sampleOfWorkers(model: string, { kvCache }: WorkerLoad, isEmpty: boolean): Sample | undefined {
-    if (kvCache) return { model, value: kvCache.usage, at: kvCache.at, stale: kvCache.stale };
-    // Nobody to ask, as in the first seconds after a model is woken, is no failure.
+    if (kvCache && !(kvCache.stale && isEmpty)) return { model, value: kvCache.usage, at: kvCache.at, stale: kvCache.stale };
+    // Where no replica is ready there is nobody to ask, as while a model that was woken loads: that is no failure.
     return isEmpty ? { model, value: 0, at: this.options.clock.now(), stale: false } : undefined;
   }
 

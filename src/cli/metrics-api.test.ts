@@ -89,7 +89,8 @@ test('a controller that stands by tells too how full the KV cache is', { timeout
   const { uid = '' } = api.put('modeldeployments', model).metadata;
   const owner = { apiVersion: model.apiVersion, kind: model.kind, name: model.metadata.name, uid, controller: true };
   const annotations = { 'modelfleet.dev/ports': JSON.stringify({ http: 1, management }) };
-  const status = { phase: 'Running', podIP: '127.0.0.1', containerStatuses: [container({ running: {} })] };
+  const conditions = [{ type: 'Ready', status: 'True' }];
+  const status = { phase: 'Running', podIP: '127.0.0.1', conditions, containerStatuses: [container({ running: {} })] };
   api.put('pods', pod('qwen-a', { metadata: { annotations, ownerReferences: [owner] }, status }));
   const review: Intercept = ({ path }, response) => {
     if (!path.endsWith('/subjectaccessreviews')) return false;

@@ -25,7 +25,7 @@ export function demandMetrics({ demand, reports, deployments, others }: DemandMe
       const { kvCache, ...counts } = reports.of(key);
       // What is old is not told: the autoscaler then says that it has no number, and leaves the replicas as they are.
       const workers = kvCache?.stale ? counts : { ...counts, kvCache };
-      // Nobody to ask, as in the first seconds after a model is woken, is no failure.
+      // Where no replica is ready there is nobody to ask, as while a model that was woken loads: that is no failure.
       const nothing = metric === 'modelfleet_kv_cache_usage' && ready === 0 ? 0 : [];
       return fleetMetrics[metric].of(modelLoad(demand.of(key), workers)) ?? nothing;
     });
