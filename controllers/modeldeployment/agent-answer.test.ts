@@ -21,6 +21,11 @@ test('numbers that cannot be are unknown', () =>
     ...{ bytesDone: null, bytesTotal: null, bytesPerSecond: null, etaSeconds: null, inFlight: 0, waiting: 1 },
   }));
 
+test('a share of the KV cache that cannot be is unknown', () => {
+  const usages = [0, 0.5, 1, 1.01, -0.1, undefined].map((kvCacheUsage) => readAnswer(agent({ kvCacheUsage }), now).kvCacheUsage);
+  expect(usages).toEqual([0, 0.5, 1, undefined, undefined, undefined]);
+});
+
 test('a remaining time of months is none', () => expect(readAnswer(agent({ etaSeconds: 1e9 }), now).etaSeconds).toBeNull());
 
 test('instants of the future are now, and what is no instant too: the API takes nothing else', () => {

@@ -29,6 +29,7 @@ export function readAnswer(answer: unknown, now: number): AgentStatus {
     device: data.device === null ? null : data.device.slice(0, longestName),
     inFlight: whole(data.inFlight) ?? 0,
     waiting: whole(data.waiting) ?? 0,
+    kvCacheUsage: share(data.kvCacheUsage),
   };
 }
 
@@ -43,6 +44,11 @@ function whyNot(answer: unknown, error: z.ZodError): string {
 /** A whole number that is not below zero; null for what is none. */
 function whole(value: number | null): number | null {
   return value === null || value < 0 || value > Number.MAX_SAFE_INTEGER ? null : Math.floor(value);
+}
+
+/** A part of a whole, 0 to 1; unknown for what is none. */
+function share(value: number | undefined): number | undefined {
+  return value !== undefined && value >= 0 && value <= 1 ? value : undefined;
 }
 
 /** RFC 3339, not in the future, for the clocks of nodes differ; `now` for what is no instant. */

@@ -46,7 +46,7 @@ export const agentStatus = z.object({
   waiting: z.number(),
   draining: z.boolean(),
   /** The part of the KV cache that running requests have, 0-1; absent while nothing is loaded, and from engines that do not tell it. */
-  kvCacheUsage: z.number().min(0).max(1).optional(),
+  kvCacheUsage: z.number().optional(),
 });
 
 export type AgentStatus = z.infer<typeof agentStatus>;
