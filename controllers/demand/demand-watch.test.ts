@@ -164,20 +164,17 @@ test('a gateway whose pod is gone stops counting at once, one that ends in peace
   expect(news).toEqual(['a/b']);
 });
 
-test('one that breaks off counts for three seconds, is then missing, and counts again when it is back', { timeout: 20_000 }, async () => {
+test('one that breaks off is missing at once, and counts again when it is back', async () => {
   const one = await gateway();
   one.hold('a/b', 2);
   add(pod('one', one.port));
   await eventually(() => expect(watch.of('a/b').held).toBe(2));
   news.length = 0;
   await one.stop();
-  const brokenAt = Date.now();
-  expect(watch.of('a/b')).toMatchObject({ held: 2, stale: false });
   await eventually(() => expect(watch.of('a/b')).toMatchObject({ inSystem: 0, gateways: 0, stale: true }));
-  expect(Date.now() - brokenAt).toBeLessThan(3_500);
-  await eventually(() => expect(news).toEqual(['a/b']));
-  expect(watch.of('a/b').oldestMs).toBeGreaterThan(3_000);
-  expect(watch.ages()[0]?.ageMs).toBeGreaterThan(3_000);
+  expect(watch.of('a/b').oldestMs).toBeLessThan(3_000); // long before silence would say so
+  expect(news).toEqual(['a/b']);
+  await eventually(() => expect(watch.ages()[0]?.ageMs).toBeGreaterThan(0));
 
   const again = await gateway(one.port);
   again.hold('a/b', 1);

@@ -81,6 +81,12 @@ describe('a gateway that is not heard', () => {
     expect(demandFor('a/b', [gone, other], now + 3_000)).toMatchObject({ held: 1, gateways: 1, stale: false, oldestMs: 0 });
   });
 
+  test('whose stream broke is missing at once, or gone with what it had when its pod is not ready', () => {
+    const broken = { ...lost, broken: true };
+    expect(demandFor('a/b', [broken, other], now)).toMatchObject({ held: 1, gateways: 1, stale: true, oldestMs: 1 });
+    expect(demandFor('a/b', [{ ...broken, ready: false }, other], now)).toMatchObject({ held: 1, gateways: 1, stale: false });
+  });
+
   test('that goes in peace still counts while it is heard', () => {
     expect(demandFor('a/b', [{ ...lost, ready: false }], now)).toMatchObject({ held: 5, stale: false });
   });

@@ -17,6 +17,8 @@ export type Part = {
   readonly since: number;
   /** When it was heard last; absent before the first time. */
   readonly heardAt?: number | undefined;
+  /** Its stream ended after it was heard last, and nobody knows why: it may have crashed, and its callers be elsewhere by now. */
+  readonly broken?: boolean;
   readonly models: ReadonlyMap<string, Known>;
 };
 
@@ -45,10 +47,11 @@ export type Demand = Pick<RequestCounts, 'held' | 'queued' | 'running'> & {
 
 /**
  * Whether a part counts. One that is not heard and not ready has no requests: it starts, or is gone with all that it had.
- * One that is not heard though its pod is ready is missing.
+ * One that is not heard though its pod is ready is missing. So is at once one whose stream broke: had it crashed, its requests would count
+ * twice as soon as their callers come through another gateway.
  */
-export function standingOf({ ready, heardAt }: Part, now: number): 'counts' | 'missing' | 'gone' {
-  if (heardAt !== undefined && now - heardAt <= freshMs) return 'counts';
+export function standingOf({ ready, heardAt, broken = false }: Part, now: number): 'counts' | 'missing' | 'gone' {
+  if (!broken && heardAt !== undefined && now - heardAt <= freshMs) return 'counts';
   return ready ? 'missing' : 'gone';
 }
 

@@ -31,6 +31,7 @@ export class GatewayLink {
   private readonly options: LinkOptions;
   private readonly since: number;
   private heardAt: number | undefined;
+  private broken = false;
   private models: Part['models'] = new Map();
   private counted = false;
   private told: string | undefined;
@@ -44,8 +45,8 @@ export class GatewayLink {
   }
 
   get part(): Part {
-    const { ready, since, heardAt, models } = this;
-    return { ready, since, heardAt, models };
+    const { ready, since, heardAt, broken, models } = this;
+    return { ready, since, heardAt, broken, models };
   }
 
   /** Reads until `signal` aborts. */
@@ -59,6 +60,8 @@ export class GatewayLink {
       } catch (error) {
         if (signal.aborted) return;
         failures = this.heardAt !== undefined && this.heardAt - openedAt >= steadyMs ? 1 : failures + 1;
+        this.broken = true;
+        this.look();
         this.tell(error);
         await clock.sleep(pauseMs(failures, random), signal).catch(() => {}); // aborted: the loop sees it
       }
@@ -93,6 +96,7 @@ export class GatewayLink {
         // What had stopped counting is all news when it counts again.
         const before: Part['models'] = standingOf(this.part, clock.now()) === 'counts' ? this.models : new Map();
         this.heardAt = clock.now();
+        this.broken = false;
         this.models = afterLine(this.models, stats, this.heardAt);
         this.counted = true;
         if (stats.full) logger.info({ gateway: this.name, name: stats.gateway }, 'the gateway is heard');
