@@ -91,20 +91,21 @@ onCluster('scaling while parts of the fleet are killed', () => {
     expect(numbers).toEqual([0, 1, needed]);
   });
 
-  test('a gateway that crashes takes no replica away, and no calls but those that it had', { timeout: 240_000 }, async () => {
+  test('a gateway that crashes changes no replicas, and takes no calls but those that it had', { timeout: 240_000 }, async () => {
     const crowd = await caller.streams('second-crowd', callers);
-    await eventually(() => expect(timeline.values('spec.replicas').at(-1)).toBeGreaterThanOrEqual(needed), 120_000);
+    await eventually(() => expect(timeline.values('spec.replicas').at(-1)).toBe(needed), 120_000);
     const [crashedAt, pod] = [Date.now(), await anyOf('gateway')];
     timeline.tell(`gateway ${pod} is killed`, crashedAt);
     await killHard(pod);
     await eventually(async () => expect(await restarted(pod, crashedAt)).toBe(true), 60_000);
     await rolledOut('gateway');
-    const numbers = timeline.values('spec.replicas', crashedAt).map(Number);
+    const numbers = timeline.values('spec.replicas', crashedAt);
 
     const report = await crowd.stop();
     timeline.tell(`the callers are gone: ${report.streams} streams, ${report.failures.length} lost`);
     expect(report.failures.filter((failure) => !brokenConnection.test(failure))).toEqual([]);
-    expect(Math.min(...numbers)).toBeGreaterThanOrEqual(needed);
+    // Its callers came back through the other one: counted there, and no longer at the one that they left.
+    expect(numbers).toEqual([needed]);
   });
 
   test('without any gateway the replicas stay, and it is said why; with them again it sleeps in its time', {
