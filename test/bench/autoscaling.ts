@@ -4,7 +4,7 @@ import { gpuScalingBehavior } from '../../src/api/scaling.ts';
 import { type Curve, curves, meanServiceSeconds, requestsOf } from './autoscaling/curves.ts';
 import { oracle } from './autoscaling/oracle.ts';
 import { type Panel, plot } from './autoscaling/plot.ts';
-import { hpa, kubeai, neededRequests, requestsInSystem } from './autoscaling/rules.ts';
+import { hpa, kubeai } from './autoscaling/rules.ts';
 import { medianOf, type Score, scoreOf } from './autoscaling/score.ts';
 import { type Run, simulate, type World } from './autoscaling/simulation.ts';
 import { type Cell, printReport, round } from './report.ts';
@@ -23,8 +23,7 @@ const seeds = Array.from({ length: seedCount }, (_, index) => index + 1);
 const [slots, target, maxReplicas, patienceSeconds] = [8, 8, 16, 15];
 const loads = { '30s': 30, '2min': 120, '10min': 600 };
 
-/** `requestsInSystem` is our rule with the plain number of requests as its metric. */
-const rules = ['oracle', 'ours', 'requestsInSystem', 'kubeai'] as const;
+const rules = ['oracle', 'ours', 'kubeai'] as const;
 type Rule = (typeof rules)[number];
 type Runs = Readonly<Record<Rule, Run>>;
 
@@ -40,16 +39,14 @@ for (const curve of curves) {
     worst = Math.max(worst, above);
     const best: Score = { ...medianOf(scoresOf('oracle')), firstScaleUpSeconds: null }; // it starts them before the load rises
     const ours = medianOf(scoresOf('ours'));
-    const plain = medianOf(scoresOf('requestsInSystem'));
     const other = medianOf(scoresOf('kubeai'));
     results[`${curve.name}-${load}`] = {
       ...against(best, ours),
       oscillationsAboveOracle: above,
       oracle: best,
-      requestsInSystem: against(best, plain),
       kubeai: against(best, other),
     };
-    rows.push(...[best, ours, plain, other].map((score, at) => row(`${curve.name}, ${load}`, rules[at] ?? '', best, score)));
+    rows.push(...[best, ours, other].map((score, at) => row(`${curve.name}, ${load}`, rules[at] ?? '', best, score)));
     const [first] = runs;
     if (load === '10min' && first) panels.push(panel(curve, first));
   }
@@ -80,8 +77,7 @@ function runAll(curve: Curve, loadSeconds: number, seed: number): Runs {
   const behavior = gpuScalingBehavior(loadSeconds);
   return {
     oracle: simulate(requests, world, oracle(requests, world, patienceSeconds)),
-    ours: simulate(requests, world, hpa(limits, neededRequests(loadSeconds), behavior)),
-    requestsInSystem: simulate(requests, world, hpa(limits, requestsInSystem, behavior)),
+    ours: simulate(requests, world, hpa(limits, behavior)),
     kubeai: simulate(requests, world, kubeai(limits, activeBefore)),
   };
 }

@@ -1,4 +1,3 @@
-import { concurrencyNeeded, type RequestSample, remember } from '../../../controllers/scaling/concurrency.ts';
 import { completeBehavior, type GivenBehavior } from '../../../src/local/autoscaler/behavior.ts';
 import { type History, withScale } from '../../../src/local/autoscaler/history.ts';
 import { decide, type HpaSpec } from '../../../src/local/autoscaler/hpa.ts';
@@ -6,23 +5,11 @@ import type { Scaler, Sight } from './simulation.ts';
 
 export type Limits = { readonly target: number; readonly maxReplicas: number; readonly startReplicas: number };
 
-/** What an autoscaler is told of the requests. */
-export type Metric = (sight: Sight) => number;
+/** As `modelfleet_requests_in_system` tells. */
+const requestsInSystem = ({ held, queued, running }: Sight) => held + queued + running;
 
-export const requestsInSystem: Metric = ({ held, queued, running }) => held + queued + running;
-
-/** The product's metric. The line that piled up while replicas loaded may take as long to drain, and a minute at least. */
-export function neededRequests(loadSeconds: number): Metric {
-  let samples: readonly RequestSample[] = [];
-  return ({ second, held, queued, running, serviceSeconds }) => {
-    samples = remember(samples, { at: second * 1000, waiting: held + queued, running });
-    const serviceMs = serviceSeconds === undefined ? undefined : serviceSeconds * 1000;
-    return concurrencyNeeded(samples, serviceMs, Math.max(60, loadSeconds) * 1000);
-  };
-}
-
-/** The HPA algorithm on a metric with an AverageValue, asked at the pace of Kubernetes' controller. */
-export function hpa({ target, maxReplicas, startReplicas }: Limits, metric: Metric, given: GivenBehavior): Scaler {
+/** The HPA algorithm on the requests in the system with an AverageValue, asked at the pace of Kubernetes' controller. */
+export function hpa({ target, maxReplicas, startReplicas }: Limits, given: GivenBehavior): Scaler {
   const spec: HpaSpec = { minReplicas: 1, maxReplicas, behavior: completeBehavior(given) };
   let history: History | undefined;
   return {
@@ -34,7 +21,7 @@ export function hpa({ target, maxReplicas, startReplicas }: Limits, metric: Metr
       const reading = {
         metric: 'requests',
         target: { kind: 'AverageValue', value: target },
-        observed: { kind: 'values', values: [metric(sight)] },
+        observed: { kind: 'values', values: [requestsInSystem(sight)] },
       } as const;
       const { replicas, history: next } = decide(spec, { scale, readings: [reading] }, history, now);
       history = replicas === sight.replicas ? next : withScale(next, sight.replicas, replicas, now);

@@ -116,7 +116,6 @@ test("KubeAI's rule asks for all replicas of a steady load only at its 53rd read
   const rule = kubeai({ target: 100, maxReplicas: 20, startReplicas: 1 }, 0);
   let replicas = 1;
   let second = 0;
-  for (; replicas < 8; second += 10)
-    replicas = rule.replicasFor({ second, replicas, ready: replicas, held: 0, queued: 0, running: 800, serviceSeconds: 10 });
+  for (; replicas < 8; second += 10) replicas = rule.replicasFor({ second, replicas, ready: replicas, held: 0, queued: 0, running: 800 });
   expect(second - 10).toBe(520);
 });

@@ -12,8 +12,6 @@ export type Sight = {
   /** Waiting while replicas are ready. */
   readonly queued: number;
   readonly running: number;
-  /** The mean over about the last ten answers, as a gateway knows it; unknown before the first. */
-  readonly serviceSeconds: number | undefined;
 };
 
 /** A rule that says how many replicas there shall be. */
@@ -46,13 +44,12 @@ type Replica = { readonly createdAt: number; phase: 'loading' | 'ready' | 'drain
  */
 export function simulate({ arrivals, services }: Requests, world: World, scaler: Scaler): Run {
   const fleet: Replica[] = Array.from({ length: scaler.startReplicas }, () => ({ createdAt: 0, phase: 'ready', inFlight: 0 }));
-  const agenda = new Agenda<{ readonly kind: 'loaded' | 'answered'; readonly replica: Replica; readonly tookSeconds: number }>();
+  const agenda = new Agenda<{ readonly kind: 'loaded' | 'answered'; readonly replica: Replica }>();
   const waits: number[] = [];
   const marks: Mark[] = [];
   let [gpuSeconds, arrived, askAt] = [0, 0, 0];
   let replicas = scaler.startReplicas;
   let now = 0;
-  let serviceSeconds: number | undefined;
 
   const standing = () => fleet.filter(({ phase }) => phase === 'loading' || phase === 'ready');
   const end = (replica: Replica) => {
@@ -69,7 +66,7 @@ export function simulate({ arrivals, services }: Requests, world: World, scaler:
       if (best === undefined) return;
       best.inFlight += 1;
       const tookSeconds = services[waits.length] ?? 0;
-      agenda.add(now + tookSeconds, { kind: 'answered', replica: best, tookSeconds });
+      agenda.add(now + tookSeconds, { kind: 'answered', replica: best });
       waits.push(now - (arrivals[waits.length] ?? now));
     }
   };
@@ -77,7 +74,7 @@ export function simulate({ arrivals, services }: Requests, world: World, scaler:
     for (let count = standing().length; count < to; count += 1) {
       const replica: Replica = { createdAt: now, phase: 'loading', inFlight: 0 };
       fleet.push(replica);
-      agenda.add(now + world.loadSeconds, { kind: 'loaded', replica, tookSeconds: world.loadSeconds });
+      agenda.add(now + world.loadSeconds, { kind: 'loaded', replica });
     }
     // As the controller chooses: what has least to do, and of those the youngest; so one that loads goes first.
     const victims = standing().sort((a, b) => a.inFlight - b.inFlight || b.createdAt - a.createdAt);
@@ -92,11 +89,9 @@ export function simulate({ arrivals, services }: Requests, world: World, scaler:
     const arrivalAt = arrivals[arrived] ?? Number.POSITIVE_INFINITY;
     now = Math.min(arrivalAt, agenda.nextAt, askAt);
     if (now === agenda.nextAt) {
-      const { kind, replica, tookSeconds } = agenda.take();
-      if (kind === 'answered') {
-        replica.inFlight -= 1;
-        serviceSeconds = serviceSeconds === undefined ? tookSeconds : serviceSeconds + (tookSeconds - serviceSeconds) / 10;
-      } else if (replica.phase === 'loading') replica.phase = 'ready';
+      const { kind, replica } = agenda.take();
+      if (kind === 'answered') replica.inFlight -= 1;
+      else if (replica.phase === 'loading') replica.phase = 'ready';
       if (replica.phase === 'draining' && replica.inFlight === 0) end(replica);
     } else if (now === arrivalAt) arrived += 1;
     else {
@@ -104,7 +99,7 @@ export function simulate({ arrivals, services }: Requests, world: World, scaler:
       const waiting = arrived - waits.length;
       const running = fleet.reduce((sum, { inFlight }) => sum + inFlight, 0);
       const [held, queued] = ready === 0 ? [waiting, 0] : [0, waiting];
-      const wanted = scaler.replicasFor({ second: now, replicas, ready, held, queued, running, serviceSeconds });
+      const wanted = scaler.replicasFor({ second: now, replicas, ready, held, queued, running });
       if (wanted !== replicas) scale(wanted);
       marks.push({ second: now, replicas, ready });
       askAt += scaler.everySeconds;
