@@ -6,8 +6,8 @@ import { modelDeployments } from '../../controllers/modeldeployment/status-write
 import { systemClock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { type InformerCache, type KubeClient, type Manager, refKey } from '../kube/index.ts';
+import { DemandMetrics } from '../local/demand-metrics.ts';
 import { RequestMetrics } from '../metrics-api/request-metrics.ts';
-import { DemandMetrics } from './demand-metrics.ts';
 import { podNamespace } from './pod-namespace.ts';
 
 /** The flags of the metrics API. */

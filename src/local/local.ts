@@ -11,12 +11,14 @@ import { generateApiKey, hashApiKey } from '../core/api-keys.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { startGateway } from '../gateway/gateway.ts';
-import { EventRecorder, InformerCache, isNotFound, KubeClient, KubeMetrics, Manager, resourceType } from '../kube/index.ts';
+import { EventRecorder, InformerCache, isNotFound, KubeClient, KubeMetrics, Manager, refKey, resourceType } from '../kube/index.ts';
+import { externalList } from '../metrics-api/external-list.ts';
+import type { MetricSource } from '../metrics-api/source.ts';
 import { startApiServer } from './apiserver/server.ts';
 import { autoscalerController } from './autoscaler/controller.ts';
-import { demandMetrics } from './autoscaler/demand-metrics.ts';
 import { externalMetrics } from './autoscaler/external-metrics.ts';
 import { LocalDemand } from './demand.ts';
+import { DemandMetrics } from './demand-metrics.ts';
 import { GarbageCollector } from './gc/garbage-collector.ts';
 import { ProcessKubelet } from './kubelet/kubelet.ts';
 import { applyManifest, parseManifest } from './manifests.ts';
@@ -57,14 +59,16 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const { state, logger, clock = systemClock } = options;
   await using opened = new AsyncDisposableStack();
 
-  const kubelet: { logs?: ProcessKubelet } = {};
+  /** What the API serves that is made after it. */
+  const served: { logs?: ProcessKubelet; metrics?: MetricSource } = {};
   const api = await startApiServer({
     stateDir: state.file('apiserver'),
     kubeconfigPath: state.file('kubeconfig'),
     host: '127.0.0.1',
     logger: logger.child({ part: 'apiserver' }),
     clock,
-    logs: { open: (...request) => requireKubelet(kubelet.logs).open(...request) },
+    logs: { open: (...request) => requireMade(served.logs, 'the kubelet').open(...request) },
+    externalMetrics: (query) => externalList(requireMade(served.metrics, 'who counts requests'), query, clock.now()),
   });
   opened.defer(() => api.close());
 
@@ -95,7 +99,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
 
   const recorder = new EventRecorder({ client, component: 'modelfleet-local', clock, logger });
   opened.defer(() => recorder.close());
-  kubelet.logs = new ProcessKubelet({
+  const kubelet = new ProcessKubelet({
     client,
     informerCache: cache,
     recorder,
@@ -107,14 +111,15 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     clock,
     backoff: { baseMs: 1_000, maxMs: 60_000, resetAfterMs: 600_000 },
   });
-  await kubelet.logs.recover(AbortSignal.timeout(recoverTimeoutMs));
+  served.logs = kubelet;
+  await kubelet.recover(AbortSignal.timeout(recoverTimeoutMs));
   const collector = new GarbageCollector({ client, logger: logger.child({ part: 'gc' }), clock });
   const demand = new LocalDemand({ requests: gateway.requests, clock });
   const reports = new WorkerReports(clock);
   const scalingMetrics = new ScalingMetrics(registry);
   const manager = new Manager({ logger, clock });
   manager.addCache(cache);
-  manager.addRunnable({ name: 'kubelet', run: kubelet.logs.run.bind(kubelet.logs) });
+  manager.addRunnable({ name: 'kubelet', run: kubelet.run.bind(kubelet) });
   manager.addRunnable(demand);
   manager.addRunnable({ name: 'garbage-collector', run: collector.run.bind(collector) });
   manager.addController(() =>
@@ -134,21 +139,25 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   );
   const deployments = cache.informer(resourceType<ModelDeployment>(modelDeploymentResource));
   addWorkerWatch({}, { manager, cache, deployments: deployments.store, reports, clock, logger: logger.child({ part: 'worker-watch' }) });
-  const readMetric = demandMetrics({
+  const metricSource = new DemandMetrics({
     demand,
     reports,
-    deployments: (namespace) =>
-      deployments.store
-        .list()
-        .filter(({ metadata }) => metadata.namespace === namespace)
-        .map(({ metadata: { name }, status }) => ({ name, ready: status?.readyReplicas ?? 0 })),
-    others: externalMetrics(client),
+    deployments: {
+      in: (namespace) => deployments.store.list().flatMap(({ metadata }) => (metadata.namespace === namespace ? [metadata.name] : [])),
+      ready(namespace, name) {
+        const found = deployments.store.get(refKey({ namespace, name }));
+        return found && (found.status?.readyReplicas ?? 0);
+      },
+    },
+    clock,
   });
+  served.metrics = metricSource;
+  manager.addRunnable(metricSource);
   manager.addController(() =>
     autoscalerController({
       client,
       cache,
-      readMetric,
+      readMetric: externalMetrics(client),
       events: recorder,
       logger: logger.child({ part: 'autoscaler' }),
       clock,
@@ -176,9 +185,9 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   };
 }
 
-function requireKubelet(kubelet: ProcessKubelet | undefined): ProcessKubelet {
-  if (!kubelet) throw new Error('the kubelet has not started yet');
-  return kubelet;
+function requireMade<T>(part: T | undefined, name: string): T {
+  if (part === undefined) throw new Error(`${name} has not started yet`);
+  return part;
 }
 
 /** The key of tenant `local`: the one handed out before while the cluster still knows it, else a fresh one. */

@@ -4,6 +4,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Authenticator } from './authenticator.ts';
 import { discovery } from './discovery.ts';
+import { externalList } from './external-list.ts';
 import { failures, StatusFailure } from './failure.ts';
 import { customMetrics, describedResource, externalMetrics, groupVersionOf } from './groups.ts';
 import { aggregatedType, negotiate } from './negotiation.ts';
@@ -15,7 +16,7 @@ import type { Reviews } from './reviews.ts';
 import { metricNamed, selectorOf, selectSamples } from './series.ts';
 import type { MetricSource, Sample } from './source.ts';
 import type { Access, User } from './user.ts';
-import { customValues, externalValues } from './values.ts';
+import { customValues } from './values.ts';
 
 export type AppOptions = {
   readonly authenticator: Pick<Authenticator, 'authenticate'>;
@@ -71,9 +72,7 @@ export function metricsApp({ authenticator, reviews, source, objects, requests, 
     const namespace = parameter(request, 'namespace');
     const resource = parameter(request, 'metric');
     await permit(user, { verb: 'list', group, version, namespace, resource });
-    const metric = metricNamed(resource);
-    const selector = selectorOf(request.query, 'labelSelector');
-    return externalValues(metric, selectSamples(source, { namespace, metric, selector }, clock.now()));
+    return externalList(source, { namespace, metric: resource, query: request.query }, clock.now());
   });
 
   serve(`/apis/${groupVersionOf(customMetrics)}/namespaces/:namespace/${describedResource}/:name/:metric`, async (request, user) => {

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock, Random } from '../../core/clock.ts';
+import type { JsonObject } from '../../core/json.ts';
 import type { Logger } from '../../core/logger.ts';
+import type { ExternalQuery } from '../../metrics-api/external-list.ts';
 import type { Catalog } from './catalog.ts';
 import type { Faults, Verb } from './faults.ts';
 import type { LogSource } from './logs.ts';
@@ -8,6 +10,9 @@ import type { View } from './negotiation.ts';
 import type { ResourceRegistry } from './registry.ts';
 import type { ResourceDefinition } from './resource.ts';
 import type { Store } from './storage/store.ts';
+
+/** The values of an external metric. Throws a StatusFailure. */
+export type ExternalMetrics = (query: ExternalQuery) => JsonObject;
 
 /** What every handler works with. */
 export type ApiContext = {
@@ -19,6 +24,7 @@ export type ApiContext = {
   readonly logger: Logger;
   readonly faults: Faults;
   readonly logs: LogSource | undefined;
+  readonly externalMetrics: ExternalMetrics | undefined;
 };
 
 /** One request for a resource, understood. */

@@ -3,6 +3,7 @@ import type { ApiContext, Call, Reply } from './context.ts';
 import type { Verb } from './faults.ts';
 import { create } from './handlers/create.ts';
 import { remove, removeCollection } from './handlers/delete.ts';
+import { externalMetrics } from './handlers/external-metrics.ts';
 import { finalize } from './handlers/finalize.ts';
 import { log } from './handlers/log.ts';
 import { patch } from './handlers/patch.ts';
@@ -30,6 +31,8 @@ export async function route(context: ApiContext, exchange: Exchange): Promise<Re
   const { request, response, url, signal } = exchange;
   const reviewed = await review(url.pathname, request);
   if (reviewed) return reviewed;
+  const values = externalMetrics(context, request, url);
+  if (values) return values;
   const path = parseResourcePath(url.pathname);
   const definition = path && context.registry.find(path.group, path.version, path.plural);
   if (!path || !definition) return describe(context, exchange);

@@ -8,7 +8,7 @@ import { answer } from './answer.ts';
 import { bearerTokenMatches, loadToken } from './auth.ts';
 import { bootstrapNamespaces } from './bootstrap.ts';
 import type { Catalog } from './catalog.ts';
-import type { ApiContext } from './context.ts';
+import type { ApiContext, ExternalMetrics } from './context.ts';
 import { CrdLifecycle } from './crds.ts';
 import { discoveryDocument } from './discovery.ts';
 import { expireEvents } from './event-expiry.ts';
@@ -39,6 +39,8 @@ export type ApiServerOptions = {
   readonly random?: Random;
   /** Where `kubectl logs` reads; without it logs answer 400. */
   readonly logs?: LogSource;
+  /** What `external.metrics.k8s.io` answers; without it that group is not served. */
+  readonly externalMetrics?: ExternalMetrics;
   readonly faults?: Faults;
   /** Where to write a kubeconfig; none is written when absent. */
   readonly kubeconfigPath?: string;
@@ -86,6 +88,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<Running
     logger: options.logger,
     faults: options.faults ?? new Faults(),
     logs: options.logs,
+    externalMetrics: options.externalMetrics,
   };
   const crds = new CrdLifecycle(context, {
     removeObject: (definition, object) => deleteInBackground(context, definition, object),

@@ -1,9 +1,9 @@
 import { demandFor, type Part, sumDemand } from '../../../controllers/demand/demand.ts';
 import { WorkerReports } from '../../../controllers/demand/worker-reports.ts';
-import { DemandMetrics } from '../../../src/cli/demand-metrics.ts';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { silentLogger } from '../../../src/core/logger.ts';
 import { KubeClient } from '../../../src/kube/index.ts';
+import { DemandMetrics } from '../../../src/local/demand-metrics.ts';
 import { metricsApi } from '../../../src/metrics-api/metrics-api.ts';
 
 // The metrics API in a process of its own. Arguments: address of an API server, port, namespaces, models in each, gateways.
