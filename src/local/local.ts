@@ -12,8 +12,9 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { startGateway } from '../gateway/gateway.ts';
 import { EventRecorder, InformerCache, isNotFound, KubeClient, KubeMetrics, Manager, refKey, resourceType } from '../kube/index.ts';
+import { customList } from '../metrics-api/custom-list.ts';
 import { externalList } from '../metrics-api/external-list.ts';
-import type { MetricSource } from '../metrics-api/source.ts';
+import type { ServedMetrics } from './apiserver/context.ts';
 import { startApiServer } from './apiserver/server.ts';
 import { autoscalerController } from './autoscaler/controller.ts';
 import { externalMetrics } from './autoscaler/external-metrics.ts';
@@ -60,7 +61,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   await using opened = new AsyncDisposableStack();
 
   /** What the API serves that is made after it. */
-  const served: { logs?: ProcessKubelet; metrics?: MetricSource } = {};
+  const served: { logs?: ProcessKubelet; metrics?: ServedMetrics } = {};
   const api = await startApiServer({
     stateDir: state.file('apiserver'),
     kubeconfigPath: state.file('kubeconfig'),
@@ -68,7 +69,10 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     logger: logger.child({ part: 'apiserver' }),
     clock,
     logs: { open: (...request) => requireMade(served.logs, 'the kubelet').open(...request) },
-    externalMetrics: (query) => externalList(requireMade(served.metrics, 'who counts requests'), query, clock.now()),
+    metrics: {
+      external: (asked) => requireMade(served.metrics, 'who counts requests').external(asked),
+      custom: (asked) => requireMade(served.metrics, 'who counts requests').custom(asked),
+    },
   });
   opened.defer(() => api.close());
 
@@ -139,11 +143,13 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   );
   const deployments = cache.informer(resourceType<ModelDeployment>(modelDeploymentResource));
   addWorkerWatch({}, { manager, cache, deployments: deployments.store, reports, clock, logger: logger.child({ part: 'worker-watch' }) });
-  const metricSource = new DemandMetrics({
+  const inNamespace = (namespace: string) =>
+    deployments.store.list().flatMap(({ metadata }) => (metadata.namespace === namespace ? [metadata] : []));
+  const source = new DemandMetrics({
     demand,
     reports,
     deployments: {
-      in: (namespace) => deployments.store.list().flatMap(({ metadata }) => (metadata.namespace === namespace ? [metadata.name] : [])),
+      in: (namespace) => inNamespace(namespace).map(({ name }) => name),
       ready(namespace, name) {
         const found = deployments.store.get(refKey({ namespace, name }));
         return found && (found.status?.readyReplicas ?? 0);
@@ -151,8 +157,12 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     },
     clock,
   });
-  served.metrics = metricSource;
-  manager.addRunnable(metricSource);
+  const objects = (namespace: string) => inNamespace(namespace).map(({ name, labels = {} }) => ({ name, labels }));
+  served.metrics = {
+    external: (asked) => externalList(source, asked, clock.now()),
+    custom: (asked) => customList(source, objects, asked, clock.now()),
+  };
+  manager.addRunnable(source);
   manager.addController(() =>
     autoscalerController({
       client,

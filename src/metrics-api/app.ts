@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Authenticator } from './authenticator.ts';
+import { customList } from './custom-list.ts';
 import { discovery } from './discovery.ts';
 import { externalList } from './external-list.ts';
 import { failures, StatusFailure } from './failure.ts';
@@ -13,10 +14,8 @@ import { openapiDocuments } from './openapi.ts';
 import { chainOf } from './peer.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import type { Reviews } from './reviews.ts';
-import { metricNamed, selectorOf, selectSamples } from './series.ts';
-import type { MetricSource, Sample } from './source.ts';
+import type { MetricSource } from './source.ts';
 import type { Access, User } from './user.ts';
-import { customValues } from './values.ts';
 
 export type AppOptions = {
   readonly authenticator: Pick<Authenticator, 'authenticate'>;
@@ -81,21 +80,7 @@ export function metricsApp({ authenticator, reviews, source, objects, requests, 
     const name = parameter(request, 'name');
     const subresource = parameter(request, 'metric');
     await permit(user, { verb: 'get', group, version, namespace, resource: describedResource, subresource, name });
-    const metric = metricNamed(subresource);
-    const selector = selectorOf(request.query, 'metricLabelSelector');
-    const samples = (model?: string) => selectSamples(source, { namespace, metric, selector, model }, clock.now());
-    if (name === '*') {
-      const ofObjects = selectorOf(request.query, 'labelSelector');
-      const chosen = new Set(objects(namespace).flatMap((object) => (ofObjects.matches(object.labels) ? [object.name] : [])));
-      return customValues(
-        namespace,
-        metric,
-        samples().filter(({ model }) => chosen.has(model)),
-      );
-    }
-    const found: readonly Sample[] = samples(name);
-    if (found.length === 0) throw failures.noMetricFor(metric, describedResource, name);
-    return customValues(namespace, metric, found);
+    return customList(source, objects, { namespace, name, metric: subresource, query: request.query }, clock.now());
   });
 
   app.use(async (request: Request) => {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock, Random } from '../../core/clock.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Logger } from '../../core/logger.ts';
+import type { CustomQuery } from '../../metrics-api/custom-list.ts';
 import type { ExternalQuery } from '../../metrics-api/external-list.ts';
 import type { Catalog } from './catalog.ts';
 import type { Faults, Verb } from './faults.ts';
@@ -11,8 +12,11 @@ import type { ResourceRegistry } from './registry.ts';
 import type { ResourceDefinition } from './resource.ts';
 import type { Store } from './storage/store.ts';
 
-/** The values of an external metric. Throws a StatusFailure. */
-export type ExternalMetrics = (query: ExternalQuery) => JsonObject;
+/** Answers the two metrics APIs. Both throw a StatusFailure. */
+export type ServedMetrics = {
+  external(query: ExternalQuery): JsonObject;
+  custom(query: CustomQuery): JsonObject;
+};
 
 /** What every handler works with. */
 export type ApiContext = {
@@ -24,7 +28,7 @@ export type ApiContext = {
   readonly logger: Logger;
   readonly faults: Faults;
   readonly logs: LogSource | undefined;
-  readonly externalMetrics: ExternalMetrics | undefined;
+  readonly metrics: ServedMetrics | undefined;
 };
 
 /** One request for a resource, understood. */

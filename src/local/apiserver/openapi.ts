@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { ResourceDefinition } from './resource.ts';
 
-type Document = { readonly body: JsonObject; readonly etag: string };
+/** An OpenAPI document, and what tells it from another. */
+export type Document = { readonly body: JsonObject; readonly etag: string };
 
 const info = { title: 'Modelfleet embedded Kubernetes API', version: 'v1.35.0' };
 const parameter = (name: string, type = 'string'): JsonObject => ({ name, in: 'query', schema: { type, uniqueItems: true } });
@@ -92,7 +93,8 @@ function swagger(definitions: readonly ResourceDefinition[]): JsonObject {
   return { swagger: '2.0', info, paths: {}, definitions: Object.fromEntries(schemas) };
 }
 
-function withEtag(body: JsonObject): Document {
+/** The document of this content. */
+export function withEtag(body: JsonObject): Document {
   return { body, etag: createHash('sha256').update(JSON.stringify(body)).digest('hex').toUpperCase() };
 }
 

@@ -8,7 +8,7 @@ import { answer } from './answer.ts';
 import { bearerTokenMatches, loadToken } from './auth.ts';
 import { bootstrapNamespaces } from './bootstrap.ts';
 import type { Catalog } from './catalog.ts';
-import type { ApiContext, ExternalMetrics } from './context.ts';
+import type { ApiContext, ServedMetrics } from './context.ts';
 import { CrdLifecycle } from './crds.ts';
 import { discoveryDocument } from './discovery.ts';
 import { expireEvents } from './event-expiry.ts';
@@ -17,6 +17,7 @@ import { deleteInBackground } from './handlers/delete.ts';
 import { releaseCrd } from './handlers/release-crd.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import type { LogSource } from './logs.ts';
+import { withMetrics } from './metrics-catalog.ts';
 import { openapiDocument } from './openapi.ts';
 import { ResourceRegistry } from './registry.ts';
 import { builtinResources, definitionsFromCrd } from './resources/index.ts';
@@ -39,8 +40,8 @@ export type ApiServerOptions = {
   readonly random?: Random;
   /** Where `kubectl logs` reads; without it logs answer 400. */
   readonly logs?: LogSource;
-  /** What `external.metrics.k8s.io` answers; without it that group is not served. */
-  readonly externalMetrics?: ExternalMetrics;
+  /** What `external.metrics.k8s.io` and `custom.metrics.k8s.io` answer; without it these groups are not served. */
+  readonly metrics?: ServedMetrics;
   readonly faults?: Faults;
   /** Where to write a kubeconfig; none is written when absent. */
   readonly kubeconfigPath?: string;
@@ -82,13 +83,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<Running
   const context: ApiContext = {
     store,
     registry: new ResourceRegistry(catalog.builtin),
-    catalog,
+    catalog: options.metrics ? withMetrics(catalog) : catalog,
     clock,
     random: options.random ?? Math.random,
     logger: options.logger,
     faults: options.faults ?? new Faults(),
     logs: options.logs,
-    externalMetrics: options.externalMetrics,
+    metrics: options.metrics,
   };
   const crds = new CrdLifecycle(context, {
     removeObject: (definition, object) => deleteInBackground(context, definition, object),
