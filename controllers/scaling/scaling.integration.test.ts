@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { customResourceDefinitions } from '../../src/api/crd/definitions.ts';
-import type { ModelDeploymentSpec } from '../../src/api/model-deployment.ts';
+import type { ModelDeployment, ModelDeploymentSpec } from '../../src/api/model-deployment.ts';
 import { isReplicaDraining } from '../../src/api/replica.ts';
 import { annotations } from '../../src/api/resources.ts';
 import { systemClock } from '../../src/core/clock.ts';
@@ -28,6 +28,8 @@ let events: string[];
 /** The gateway's requests for the model, and whether it is heard. */
 let requests: { held: number; running: number; heard: boolean };
 let tellNews: (model: string) => void;
+/** Another leader takes over: what the one before remembered is gone. */
+let takeOver: () => Promise<void>;
 
 beforeEach(async () => {
   api = await TestApiServer.start();
@@ -39,20 +41,21 @@ beforeEach(async () => {
   stop = new AbortController();
   const cache = new InformerCache(client);
   const shared = { client, cache, clock: systemClock, logger: silentLogger };
-  const controller = modelDeploymentController({
-    ...shared,
-    workerImage: 'modelfleet-worker',
-    demand: {
-      of: (model) => demandFor(model, [gateway()], Date.now()),
-      all: () => sumDemand([gateway()], Date.now()),
-      subscribe: (listener) => {
-        tellNews = listener;
-        return () => {};
+  const lead = () =>
+    modelDeploymentController({
+      ...shared,
+      workerImage: 'modelfleet-worker',
+      demand: {
+        of: (model) => demandFor(model, [gateway()], Date.now()),
+        all: () => sumDemand([gateway()], Date.now()),
+        subscribe: (listener) => {
+          tellNews = listener;
+          return () => {};
+        },
       },
-    },
-    events: { event: (_, type, reason) => void events.push(`${type} ${reason}`) },
-    fetchStatus: async () => agent({ phase: 'Ready', percent: 100 }),
-  });
+      events: { event: (_, type, reason) => void events.push(`${type} ${reason}`) },
+      fetchStatus: async () => agent({ phase: 'Ready', percent: 100 }),
+    });
   const autoscaler = autoscalerController({
     ...shared,
     readMetric: async () => {
@@ -62,7 +65,16 @@ beforeEach(async () => {
     events: { event: () => {} },
     syncMs: 50,
   });
-  running = Promise.all([cache.run(stop.signal), controller.start(stop.signal), autoscaler.start(stop.signal)]);
+  let term = new AbortController();
+  let leading = lead().start(term.signal);
+  takeOver = async () => {
+    term.abort();
+    await leading;
+    term = new AbortController();
+    leading = lead().start(term.signal);
+  };
+  stop.signal.addEventListener('abort', () => term.abort(), { once: true });
+  running = Promise.all([cache.run(stop.signal), autoscaler.start(stop.signal)]).then(() => leading);
 });
 
 afterEach(async () => {
@@ -95,6 +107,21 @@ const condition = async () => {
   const found = findCondition((await current()).status?.conditions, 'ScalingActive');
   return found && `${found.status} ${found.reason}`;
 };
+/** Notes each number of replicas that the spec has from now on, until the function that it answers is called. */
+async function numbersOf(seen: Set<number | undefined>): Promise<() => void> {
+  const watching = new AbortController();
+  const cache = new InformerCache(client);
+  const note = ({ spec }: ModelDeployment) => void seen.add(spec.replicas);
+  cache.informer(modelDeployments).addHandler({ add: note, update: note });
+  const ended = cache.run(watching.signal);
+  await cache.synced(watching.signal);
+  stop.signal.addEventListener('abort', () => watching.abort(), { once: true });
+  return () => {
+    watching.abort();
+    void ended;
+  };
+}
+
 /** The pods that are neither going nor gone. */
 const standing = async () => (await client.list(pods, { namespace })).items.filter((pod) => !isReplicaDraining(pod));
 
@@ -148,6 +175,38 @@ test('never takes a gateway that is not heard for silence', async () => {
   ask({ heard: true });
   await edited({ serving: { maxQueue: 1 } });
   await eventually(async () => expect((await current()).spec.replicas).toBe(0));
+});
+
+test('moves no replica because something is not known, whoever leads', async () => {
+  await made({ scaling: { ...scaling, idleTimeout: '1s', behavior: downAtOnce } });
+  ask({ running: 7, held: 1 });
+  await load(4);
+  await eventually(async () => expect(await condition()).toBe('True ValidMetricFound'));
+  const seen = new Set<number | undefined>();
+  const stopWatching = await numbersOf(seen);
+  ask({ running: 0, held: 0, heard: false });
+  await takeOver();
+  await eventually(async () => expect(await condition()).toBe('False FailedGetExternalMetric'));
+  api.server.faults.cutWatches();
+  await takeOver();
+  await edited({ serving: { maxQueue: 1 } });
+  await eventually(async () => expect((await current()).status?.observedGeneration).toBe((await current()).metadata.generation));
+  stopWatching();
+  expect([...seen]).toEqual([4]);
+  expect(await standing()).toHaveLength(4);
+  ask({ heard: true });
+  await eventually(async () => expect((await current()).spec.replicas).toBe(0));
+});
+
+test('wakes all the same when its write loses a race, or its answer is lost', async () => {
+  await made({ scaling: { ...scaling, idleTimeout: '1h' } });
+  await eventually(async () => expect(await condition()).toBe('True Asleep'));
+  const write = { verb: 'patch', resource: 'modeldeployments' } as const;
+  api.server.faults.next(write, { kind: 'fail', status: 409 });
+  api.server.faults.next(write, { kind: 'cut', afterEffect: true });
+  ask({ held: 1 });
+  await load(1);
+  expect((await current()).spec.replicas).toBe(1);
 });
 
 test('keeps a zero that somebody set, and hands it back when he gives it a replica', async () => {
