@@ -117,7 +117,7 @@ function isOurs(kind: Kind): boolean {
   if (!isWrite(kind)) return false;
   if (resource === 'modeldeployments') return verb === 'PATCH';
   return (
-    /^(modeldeployments\/status|controllerrevisions|poddisruptionbudgets|events)$/.test(resource) ||
+    /^(modeldeployments\/status|controllerrevisions|poddisruptionbudgets|horizontalpodautoscalers|events)$/.test(resource) ||
     (resource === 'pods' && verb !== 'DELETE')
   );
 }
