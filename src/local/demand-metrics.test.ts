@@ -122,6 +122,22 @@ test('a gateway that is no longer heard takes nothing from the last whole value'
   expect(metrics.values('models', metric, 'busy')).toEqual([{ model: 'busy', value: 11, at, stale: true }]);
 });
 
+test('callers who come back through another gateway after theirs crashed count once', async () => {
+  parts = [gateway(12), gateway(12)];
+  await pass(1);
+  const value = () => metrics.values('models', metric, 'busy');
+  const crashed: Part = { ...gateway(12), broken: true };
+  parts = [crashed, gateway(12)];
+  expect(value()).toMatchObject([{ value: 24, stale: true }]);
+  parts = [crashed, gateway(24)];
+  expect(value()).toMatchObject([{ value: 24, stale: true }]);
+  await pass(2_000); // what is not whole is not remembered
+  parts = [{ ...crashed, ready: false }, gateway(24)];
+  expect(value()).toMatchObject([{ value: 24, stale: false }]);
+  parts = [gateway(0), gateway(24)];
+  expect(value()).toMatchObject([{ value: 24, stale: false }]);
+});
+
 test('a gateway that is gone for good no longer counts', async () => {
   parts = [gateway(3), gateway(5)];
   await pass(1);
