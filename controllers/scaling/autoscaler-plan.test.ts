@@ -20,7 +20,7 @@ function made(
 ): HorizontalPodAutoscaler {
   const created = plan(of);
   if (created.do !== 'create') throw new Error('none is wanted');
-  const { metadata: own, spec } = JSON.parse(JSON.stringify(created.draft, (_, value) => value ?? undefined));
+  const { metadata: own, spec } = JSON.parse(JSON.stringify(created.draft));
   const stored = { ...own, uid: 'uid-hpa', resourceVersion: '7', ...metadata };
   return { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', spec, metadata: stored };
 }
@@ -82,6 +82,10 @@ test("takes the user's behaviour field by field, the rest stays ours", () => {
     scaleUp: { selectPolicy: 'Disabled', policies: [{ type: 'Percent' }, { type: 'Pods' }] },
     scaleDown: { stabilizationWindowSeconds: 20, tolerance: '50m', policies: [{ value: 50 }, { value: 1 }] },
   });
+});
+
+test('names no field that a server may not know yet, unless the user does', () => {
+  expect(JSON.stringify(made())).not.toContain('tolerance');
 });
 
 test('is written only when it differs', () => {

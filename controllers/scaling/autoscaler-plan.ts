@@ -5,7 +5,7 @@ import { apiVersion, modelDeploymentResource } from '../../src/api/resources.ts'
 import { parseDuration } from '../../src/core/durations.ts';
 import { type ChildPlan, childMetadata, isOurs, metadataPatch } from '../modeldeployment/child.ts';
 import type { HorizontalPodAutoscaler } from './autoscaler.ts';
-import { behaviorOf } from './behavior.ts';
+import { behaviorOf, withoutOldTolerance } from './behavior.ts';
 import { covers } from './covers.ts';
 import { quantity } from './quantity.ts';
 
@@ -28,14 +28,15 @@ export function planAutoscaler(
   if (existing.metadata.deletionTimestamp !== undefined) return { do: 'nothing' };
   if (!scaling) return { do: 'remove', existing };
   const metadata = metadataPatch(existing, childMetadata(deployment));
-  const spec = autoscalerSpec(deployment, scaling);
+  const wanted = autoscalerSpec(deployment, scaling);
+  const spec = { ...wanted, behavior: withoutOldTolerance(wanted.behavior) };
   const isCurrent = covers(existing.spec, spec);
   if (!metadata && isCurrent) return { do: 'nothing' };
   const { uid, resourceVersion } = existing.metadata;
   return { do: 'correct', existing, patch: { metadata: { ...metadata, uid, resourceVersion }, ...(!isCurrent && { spec }) } };
 }
 
-function autoscalerSpec(deployment: ModelDeployment, scaling: Scaling): HorizontalPodAutoscalerSpec {
+function autoscalerSpec(deployment: ModelDeployment, scaling: Scaling) {
   const { name } = deployment.metadata;
   return {
     scaleTargetRef: { apiVersion, kind: modelDeploymentResource.kind, name },
@@ -43,7 +44,7 @@ function autoscalerSpec(deployment: ModelDeployment, scaling: Scaling): Horizont
     maxReplicas: scaling.maxReplicas,
     metrics: metricsOf(name, scaling),
     behavior: behaviorOf(deployment, scaling.behavior),
-  };
+  } satisfies HorizontalPodAutoscalerSpec;
 }
 
 /** An autoscaler follows the one that asks for most. */

@@ -16,7 +16,7 @@ export function behaviorOf(deployment: ModelDeployment, { scaleUp, scaleDown }: 
 }
 
 /** The published types do not have the tolerance yet. */
-type Rules = HPAScalingRules & { readonly tolerance: string | null };
+type Rules = HPAScalingRules & { readonly tolerance?: string | null };
 type Defaults = Omit<HPAScalingRules, 'policies'> & { readonly policies: readonly HPAScalingPolicy[] };
 
 function merged({ policies, ...defaults }: Defaults, given: Given['scaleUp'] = {}): Rules {
@@ -25,9 +25,16 @@ function merged({ policies, ...defaults }: Defaults, given: Given['scaleUp'] = {
     ...defaults,
     ...others,
     policies: [...(own ?? policies)],
-    // What is left out must not stay from before: a patch that does not name it would keep it.
-    tolerance: tolerance === undefined ? null : quantity(Number(tolerance)),
+    ...(tolerance !== undefined && { tolerance: quantity(Number(tolerance)) }),
   };
+}
+
+/**
+ * The same for a patch: what is left out must not stay from before. Only there, for a server that does not know the field yet
+ * refuses an object that names it.
+ */
+export function withoutOldTolerance({ scaleUp, scaleDown }: ReturnType<typeof behaviorOf>) {
+  return { scaleUp: { tolerance: null, ...scaleUp }, scaleDown: { tolerance: null, ...scaleDown } };
 }
 
 /** The longest that this model is known to load on any kind of node: who goes may come back there. */
