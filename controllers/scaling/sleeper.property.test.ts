@@ -160,7 +160,9 @@ test('whatever happens, a model sleeps only after its silence, wakes at a reques
         if (what.kind === 'race') await expect(raced(one, before)).resolves.toBeUndefined();
         for (let second = 0; second < seconds; second += 1) {
           await one.pass();
-          if (!looks && one.requests.held === 0) continue;
+          // What becomes of pods is news to a controller, and so is who waits.
+          const isTold = (what.kind === 'replicas' && second === 0) || one.requests.held > 0;
+          if (!looks && !isTold) continue;
           const wasLoading = one.replicas.some(({ phase, ready }) => !ready && phase !== 'Failed');
           const writesBefore = one.writes.length;
           await one.turn();
