@@ -24,6 +24,7 @@ const seen: Seen = {
   revision: 'current',
   replicas: [],
   nodeClasses: new Map(),
+  waitingAtGateways: 0,
   drainTimeoutMs: 0,
   noProgressTimeoutMs: 0,
 };
