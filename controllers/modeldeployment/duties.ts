@@ -22,9 +22,9 @@ import {
   watches,
 } from '../../src/kube/index.ts';
 import { ChildWriter } from './child-writer.ts';
+import { type ControllerRevision, controllerRevisions } from './controller-revision.ts';
 import { type PodDisruptionBudget, planBudget, podDisruptionBudgets } from './disruption-budget.ts';
 import { byController, controllerUid, type Seen } from './gather.ts';
-import { type ControllerRevision, controllerRevisions } from './history.ts';
 import { byInstance, HistoryWriter, instanceKey } from './history-writer.ts';
 import { adopterKey, adoption, byModel, modelKey, planClaims, release, straySelector } from './ownership.ts';
 import type { PendingWrites } from './pending-writes.ts';

@@ -6,9 +6,9 @@ import type { JsonObject } from '../../src/core/json.ts';
 import { accept } from './acceptance.ts';
 import { podTemplate } from './builders/pod.ts';
 import { revisionOf } from './builders/revision.ts';
+import type { ControllerRevision } from './controller-revision.ts';
 import { formerly } from './former.ts';
 import type { Seen } from './gather.ts';
-import type { ControllerRevision } from './history.ts';
 import { deployment } from './testing/makers.fake.ts';
 
 const defaults = { workerImage: 'worker:1' };

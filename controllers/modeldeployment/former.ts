@@ -5,8 +5,9 @@ import { accept } from './acceptance.ts';
 import { podTemplate } from './builders/pod.ts';
 import { revisionOf } from './builders/revision.ts';
 import type { WorkerDefaults } from './builders/worker-image.ts';
+import type { ControllerRevision } from './controller-revision.ts';
 import { controllerUid, type Seen } from './gather.ts';
-import { type ControllerRevision, hashOf } from './history.ts';
+import { hashOf } from './history.ts';
 import { byInstance } from './history-writer.ts';
 
 type FormerSight = {

@@ -6,7 +6,7 @@ import { type Acceptance, accept } from './acceptance.ts';
 import { type PodTemplate, podTemplate } from './builders/pod.ts';
 import { revisionOf } from './builders/revision.ts';
 import type { WorkerDefaults } from './builders/worker-image.ts';
-import type { ControllerRevision } from './history.ts';
+import type { ControllerRevision } from './controller-revision.ts';
 import type { PendingWrites } from './pending-writes.ts';
 import type { PodEvent } from './pod-events.ts';
 import { enforcedLevel, type PodSecurityLevel } from './pod-security.ts';

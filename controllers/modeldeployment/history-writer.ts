@@ -14,8 +14,9 @@ import {
   timestamp,
 } from '../../src/kube/index.ts';
 import { ownerReference } from './builders/owner.ts';
+import { type ControllerRevision, controllerRevisions } from './controller-revision.ts';
 import { controllerUid } from './gather.ts';
-import { type ControllerRevision, controllerRevisions, type HistoryWish, planHistory, revisionName } from './history.ts';
+import { type HistoryWish, planHistory, revisionName } from './history.ts';
 import { OwnWrites } from './own-writes.ts';
 
 /** Name of the index of ControllerRevisions by the deployment that their label names, `namespace/name`. */

@@ -3,7 +3,8 @@ import { resolveSpec } from '../../src/api/model-deployment.ts';
 import { annotations, labels } from '../../src/api/resources.ts';
 import { revisionData, rollbackPatch } from '../../src/api/revision-data.ts';
 import { revisionOf } from './builders/revision.ts';
-import { type ControllerRevision, planHistory } from './history.ts';
+import type { ControllerRevision } from './controller-revision.ts';
+import { planHistory } from './history.ts';
 import { deployment } from './testing/makers.fake.ts';
 import { shapes } from './testing/shapes.fake.ts';
 

@@ -1,20 +1,10 @@
-import type { ControllerRevision as ApiControllerRevision } from 'kubernetes-types/apps/v1.js';
 import type { ModelDeployment } from '../../src/api/model-deployment.ts';
 import { labels } from '../../src/api/resources.ts';
 import { revisionData } from '../../src/api/revision-data.ts';
-import { type Draft, resourceType, type Served } from '../../src/kube/index.ts';
+import type { Draft } from '../../src/kube/index.ts';
 import { ownerReference } from './builders/owner.ts';
+import type { ControllerRevision } from './controller-revision.ts';
 import { controllerUid } from './gather.ts';
-
-export type ControllerRevision = Served<ApiControllerRevision>;
-
-export const controllerRevisions = resourceType<ControllerRevision>({
-  group: 'apps',
-  version: 'v1',
-  kind: 'ControllerRevision',
-  plural: 'controllerrevisions',
-  namespaced: true,
-});
 
 /** What the history is made of. */
 export type HistoryWish = {

@@ -1,5 +1,6 @@
 import { revisionOf } from '../../controllers/modeldeployment/builders/revision.ts';
-import { type ControllerRevision, controllerRevisions, hashOf } from '../../controllers/modeldeployment/history.ts';
+import { type ControllerRevision, controllerRevisions } from '../../controllers/modeldeployment/controller-revision.ts';
+import { hashOf } from '../../controllers/modeldeployment/history.ts';
 import type { ModelDeployment } from '../api/model-deployment.ts';
 import { modelDeploymentSpec } from '../api/model-deployment-spec.ts';
 import { isReplicaReady } from '../api/replica.ts';

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { modelDeploymentController } from '../../controllers/modeldeployment/controller.ts';
+import { controllerRevisions } from '../../controllers/modeldeployment/controller-revision.ts';
 import { podDisruptionBudgets } from '../../controllers/modeldeployment/disruption-budget.ts';
-import { controllerRevisions } from '../../controllers/modeldeployment/history.ts';
 import { modelDeployments } from '../../controllers/modeldeployment/status-writer.ts';
 import { deployment } from '../../controllers/modeldeployment/testing/makers.fake.ts';
 import type { ModelDeployment, ModelDeploymentSpec } from '../../src/api/model-deployment.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, expect, inject } from 'vitest';
-import { controllerRevisions } from '../../../controllers/modeldeployment/history.ts';
+import { controllerRevisions } from '../../../controllers/modeldeployment/controller-revision.ts';
 import { modelDeployments } from '../../../controllers/modeldeployment/status-writer.ts';
 import { drainFinalizer } from '../../../src/api/resources.ts';
 import { namespaces, nodes, type Pod } from '../../../src/kube/index.ts';

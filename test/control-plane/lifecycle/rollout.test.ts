@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { controllerRevisions } from '../../../controllers/modeldeployment/history.ts';
+import { controllerRevisions } from '../../../controllers/modeldeployment/controller-revision.ts';
 import type { ModelDeploymentSpec } from '../../../src/api/model-deployment.ts';
 import { isReplicaReady } from '../../../src/api/replica.ts';
 import { annotations } from '../../../src/api/resources.ts';
