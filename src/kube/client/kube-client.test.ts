@@ -127,6 +127,23 @@ test('keeps of each object of a list what it is told to', async () => {
   expect(server.requests.every(({ query }) => !query.has('keep'))).toBe(true);
 });
 
+test('asks for the next page while the server still writes the one before', async () => {
+  let end = () => {};
+  server.once((_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.write('{"metadata":{"resourceVersion":"9","continue":"more"},"items":[');
+    end = () => response.end(`${JSON.stringify(configMap('a'))}]}`);
+    return true;
+  });
+  server.once((_, response) => {
+    end();
+    sendJson(response, 200, { metadata: { resourceVersion: '9' }, items: [configMap('b')] });
+    return true;
+  });
+  const { items } = await client.list(configMaps, { limit: 1 });
+  expect(items.map(({ metadata }) => metadata.name)).toEqual(['a', 'b']);
+});
+
 test('follows the pages of a server that writes its metadata behind the items', async () => {
   const page = (name: string, metadata: Readonly<Record<string, string>>) =>
     server.once((_, response) => {

@@ -9,7 +9,7 @@ import { NdjsonDecoder } from './ndjson.ts';
 import type { ApplyOptions, CallOptions, DeleteOptions, ListCall, ListOptions, WatchOptions, WriteOptions } from './options.ts';
 import { collectionPath, objectPath, type Query, requireNamespace, withQuery } from './paths.ts';
 import type { Scale } from './resources.ts';
-import { connectionError, type HttpRequest, type ResponseObserver, Transport } from './transport.ts';
+import { connectionError, type HttpRequest, type HttpResponse, type ResponseObserver, Transport } from './transport.ts';
 import {
   type ApplyObject,
   apiVersionOf,
@@ -225,7 +225,16 @@ export class KubeClient {
   }
 
   /** Any request whose answer is text, such as one that goes on to a pod. */
-  async text(method: HttpRequest['method'], path: string, options: RawRequest): Promise<string> {
+  text(method: HttpRequest['method'], path: string, options: RawRequest): Promise<string> {
+    return this.exchange(method, path, options, (body) => body.text());
+  }
+
+  private async exchange(
+    method: HttpRequest['method'],
+    path: string,
+    options: RawRequest,
+    readBody: (body: HttpResponse['body']) => Promise<string>,
+  ): Promise<string> {
     const { query, body, contentType = 'application/json', signal, timeoutMs = defaultTimeoutMs } = options;
     const deadline = startDeadline(this.clock, timeoutMs, `${method} ${path}`, signal);
     const request: HttpRequest = {
@@ -238,7 +247,7 @@ export class KubeClient {
     };
     try {
       const response = await this.transport.send(request, deadline.signal);
-      return await response.body.text();
+      return await readBody(response.body);
     } catch (error) {
       throw connectionError(error, request, this.server, deadline.signal);
     } finally {
@@ -259,16 +268,18 @@ export class KubeClient {
     const identity = { apiVersion: apiVersionOf(type), kind: type.kind };
     const items: T[] = [];
     const read = (from: Query) => {
-      const answer = this.text('GET', collectionPath(type, namespace), { ...call, query: { ...query, ...from } });
-      answer.catch(() => {}); // whoever awaits it hears of it; nobody does when the page before cannot be read
-      return answer;
+      const head = Promise.withResolvers<string>();
+      const rest = { ...call, query: { ...query, ...from } };
+      const whole = this.exchange('GET', collectionPath(type, namespace), rest, (body) => textOf(body, head.resolve));
+      whole.then(head.resolve, () => head.resolve('')); // whoever awaits `whole` hears of it; nobody does when the page before cannot be read
+      return { head: head.promise, whole };
     };
     for (let answer = read({ resourceVersion }); ; ) {
-      const text = await answer;
-      // The token names the snapshot; a resourceVersion beside it is refused. The next page is on its way while this one is read.
-      const early = continueTokenAhead(text);
+      // The token names the snapshot; a resourceVersion beside it is refused. A server that writes a page can make the next one
+      // meanwhile: it is asked for as soon as the token is here, and this page is read while it comes.
+      const early = continueTokenAhead(await answer.head);
       const next = early === undefined ? undefined : read({ continue: early });
-      const page = JSON.parse(text) as ListPage<T>;
+      const page = JSON.parse(await answer.whole) as ListPage<T>;
       // Built-in lists leave apiVersion and kind out of their items; a watch has them. One cache, one shape.
       for (const item of page.items ?? []) items.push(keep ? keep({ ...identity, ...item }) : { ...identity, ...item });
       const token = page.metadata?.continue || undefined;
@@ -284,6 +295,19 @@ export class KubeClient {
       fieldValidation: options.fieldValidation,
     };
   }
+}
+
+/** Enough for the metadata of a list. */
+const startBytes = 4_096;
+
+/** The whole body as text; `onStart` is told its first part as soon as that is here. */
+async function textOf(body: AsyncIterable<Uint8Array>, onStart: (start: string) => void): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) {
+    if (chunks.length === 0) onStart(Buffer.from(chunk.subarray(0, startBytes)).toString('latin1'));
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** The token of the next page, where the text of a list has it before its items, as Kubernetes' own servers write it. */
