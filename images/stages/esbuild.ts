@@ -3,7 +3,7 @@ import { build, type Metafile, type Plugin } from 'esbuild';
 /** Their packages are installed beside the bundle. */
 const external = ['node-llama-cpp'];
 
-/** Bundles programs, one file each; `entries` says which file (without extension) is made of which source. */
+/** Bundles programs, what they load later in files of its own; `entries` says which file (without extension) is made of which source. */
 export async function bundle(entries: Readonly<Record<string, string>>, outdir: string): Promise<Metafile> {
   const { metafile } = await build({
     entryPoints: { ...entries },
@@ -12,6 +12,8 @@ export async function bundle(entries: Readonly<Record<string, string>>, outdir: 
     bundle: true,
     platform: 'node',
     format: 'esm',
+    // A part that is loaded only when it is used is not compiled at every start.
+    splitting: true,
     target: 'node24',
     external,
     metafile: true,
