@@ -1,7 +1,8 @@
 import type { ObjectMeta } from 'kubernetes-types/meta/v1.js';
 import { z } from 'zod';
-import { dnsLabel, sha256 } from './fields.ts';
+import { dnsLabel, int32, sha256, stringMap } from './fields.ts';
 import type { apiVersion } from './resources.ts';
+import { keyLimits, tenantLimits } from './tenant-limits.ts';
 
 const key = z.object({
   name: dnsLabel.describe('Tells the keys of a tenant apart.'),
@@ -12,6 +13,20 @@ const key = z.object({
     .refine((text) => !Number.isNaN(Date.parse(text)), 'write an instant such as 2027-01-31T00:00:00Z')
     .meta({ format: 'date-time' })
     .describe('The key is refused from this instant on; never when not given.')
+    .exactOptional(),
+  limits: keyLimits.describe('Limits of this key alone, beside those of its tenant.').exactOptional(),
+});
+
+const allowedModels = z.object({
+  names: z
+    .array(z.string().min(1).max(253))
+    .max(256)
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .describe('Public names, or `namespace/name`.')
+    .exactOptional(),
+  selector: z
+    .object({ matchLabels: stringMap(63).describe('Labels that the ModelDeployment must have, all of them.') })
+    .describe('Deployments by their labels.')
     .exactOptional(),
 });
 
@@ -24,6 +39,14 @@ export const tenantSpec = z
       .default([])
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
       .describe('API keys of the tenant. `modelfleet keys create` makes one and prints it once.'),
+    models: allowedModels
+      .describe('Models that the tenant may use: those that are named and those that are selected. All of them when absent.')
+      .exactOptional(),
+    limits: tenantLimits.describe('What the tenant may use, all its keys together. No limits when absent.').exactOptional(),
+    weight: int32(1, 1_000)
+      .default(1)
+      .describe('Share of a busy model: a tenant of weight 2 gets twice the tokens of a tenant of weight 1.'),
+    priority: int32(-100, 100).default(0).describe('Requests of a higher priority leave the queue first.'),
   })
   .describe('Who may call, and how much.');
 
@@ -34,4 +57,6 @@ export type Tenant = {
   readonly metadata: ObjectMeta & { readonly name: string };
   readonly spec: z.input<typeof tenantSpec>;
 };
+export type TenantSpec = Tenant['spec'];
 export type TenantKey = z.infer<typeof key>;
+export type AllowedModels = z.infer<typeof allowedModels>;

@@ -1,7 +1,7 @@
 import { type Random, systemClock } from '../core/clock.ts';
 import type { InformerCache } from '../kube/index.ts';
 import { Fleet } from './fleet.ts';
-import { KeyIndex } from './keys.ts';
+import { KeyIndex } from './identity/keys.ts';
 import { openPool } from './replica.ts';
 import { type Gateway, type ServeOptions, serve } from './serve.ts';
 import { type Counts, countRequests } from './stats.ts';

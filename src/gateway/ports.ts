@@ -1,8 +1,9 @@
 import type { ServingLimits as DeploymentLimits } from '../api/model-deployment.ts';
 import type { ReplicaPhase } from '../core/phases.ts';
+import type { Account } from './identity/account.ts';
 
-/** Who calls, as far as the gateway may tell others: never the key itself. */
-export type Caller = { readonly tenant: string; readonly keyName: string };
+/** Who calls, as far as the gateway may tell others: the account of a tenant and the name of the key, never the key itself. */
+export type Caller = Account & { readonly keyName: string };
 
 /** Finds the caller of an API key. */
 export type Keys = {
@@ -49,6 +50,8 @@ export type ModelSpec = {
   readonly createdAt: number;
   readonly limits: ServingLimits;
   readonly availability: Availability;
+  /** Labels of the deployment, by which tenants may be given models. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Undefined when nothing loads, or nothing is told of it. */
   readonly loading?: Loading | undefined;
 };

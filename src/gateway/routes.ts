@@ -2,6 +2,7 @@ import type { Stage } from './pipeline.ts';
 import { accept } from './stages/accept.ts';
 import { account } from './stages/account.ts';
 import { authenticate } from './stages/authenticate.ts';
+import { authorise } from './stages/authorise.ts';
 import { forward } from './stages/forward.ts';
 import { describeModel, listModels, modelPathPrefix } from './stages/list-models.ts';
 import { parse } from './stages/parse.ts';
@@ -13,7 +14,7 @@ import { notAllowed, notFound, refuseClosing } from './stages/refuse.ts';
 import { resolve } from './stages/resolve.ts';
 
 /** The way of a request to a model. `account` is first because it sees every end, also that of a refused request. */
-const inference: readonly Stage[] = [account, accept, authenticate, read, parse, resolve, queue, pick, forward];
+const inference: readonly Stage[] = [account, accept, authenticate, read, parse, resolve, authorise, queue, pick, forward];
 
 type Route = { readonly method: 'GET' | 'POST'; readonly stages: readonly Stage[]; readonly probe?: true };
 

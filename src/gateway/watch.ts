@@ -6,7 +6,8 @@ import type { Tenant } from '../api/tenant.ts';
 import { isFailureReason } from '../core/reasons.ts';
 import { findCondition, type InformerCache, keyOf, type Pod, pods, resourceType } from '../kube/index.ts';
 import type { Fleet } from './fleet.ts';
-import type { KeyIndex } from './keys.ts';
+import { accountOf } from './identity/account.ts';
+import type { KeyIndex } from './identity/keys.ts';
 import type { Availability, ModelSpec } from './ports.ts';
 
 const modelDeployments = resourceType<ModelDeployment>(modelDeploymentResource);
@@ -32,7 +33,7 @@ export function watchCluster(cache: InformerCache, fleet: Fleet, keys: KeyIndex,
     if (deployment.metadata.deletionTimestamp !== undefined) fleet.deleteModel(keyOf(deployment));
     else fleet.setModel(modelSpec(deployment));
   };
-  const setTenant = (tenant: Tenant) => keys.set(tenant.metadata.name, tenant.spec.keys ?? []);
+  const setTenant = ({ metadata: { name }, spec }: Tenant) => keys.set(name, spec.keys ?? [], accountOf(name, spec));
 
   const removals = [
     informers.models.addHandler({ add: setModel, update: setModel, delete: (gone) => fleet.deleteModel(keyOf(gone)) }),
@@ -64,6 +65,7 @@ function modelSpec(deployment: ModelDeployment): ModelSpec {
     createdAt: Date.parse(deployment.metadata.creationTimestamp ?? '') || 0,
     limits: servingLimits(deployment),
     availability: availabilityOf(deployment),
+    labels: deployment.metadata.labels,
     loading: loading && { phase: loading.phase, percent: loading.percent, etaSeconds: loading.etaSeconds ?? undefined },
   };
 }

@@ -1,7 +1,7 @@
 import { generateApiKey, hashApiKey } from '../../src/core/api-keys.ts';
 import type { Random } from '../../src/core/clock.ts';
 import { Fleet } from '../../src/gateway/fleet.ts';
-import { KeyIndex } from '../../src/gateway/keys.ts';
+import { KeyIndex } from '../../src/gateway/identity/keys.ts';
 import type { ModelSpec, ServingLimits } from '../../src/gateway/ports.ts';
 import { openPool } from '../../src/gateway/replica.ts';
 import { type Gateway, type ServeOptions, serve } from '../../src/gateway/serve.ts';

@@ -1,21 +1,28 @@
 import { errors } from '../../core/errors.ts';
 import { sendJson } from '../answers.ts';
+import { given } from '../exchange.ts';
+import { mayUse } from '../identity/account.ts';
 import type { ServedName } from '../models.ts';
 import type { Stage } from '../pipeline.ts';
 
 /** Path of one model: this and its id. */
 export const modelPathPrefix = '/v1/models/';
 
-/** `GET /v1/models`: the public names that resolve, in OpenAI's list shape. */
+/** `GET /v1/models`: the public names that resolve and that the caller may use, in OpenAI's list shape. */
 export const listModels: Stage = (exchange, { models }) => {
-  sendJson(exchange, 200, { object: 'list', data: models.served().map(modelObject) });
+  const { models: allowed } = given(exchange.caller);
+  const served = models.served().filter(({ id }) => {
+    const model = models.find(id);
+    return model !== undefined && mayUse(allowed, id, model.spec);
+  });
+  sendJson(exchange, 200, { object: 'list', data: served.map(modelObject) });
 };
 
 /** `GET /v1/models/{id}`; the id may be written with its slash or with %2F. */
 export const describeModel: Stage = (exchange, { models }) => {
   const id = decodeId(exchange.path.slice(modelPathPrefix.length));
   const model = models.find(id);
-  if (!model) throw errors.modelNotFound(id);
+  if (!model || !mayUse(given(exchange.caller).models, id, model.spec)) throw errors.modelNotFound(id);
   sendJson(exchange, 200, modelObject({ id, createdAt: model.spec.createdAt }));
 };
 

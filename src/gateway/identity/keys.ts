@@ -1,6 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import type { TenantKey } from '../api/tenant.ts';
-import type { Caller, Keys } from './ports.ts';
+import type { TenantKey } from '../../api/tenant.ts';
+import type { Caller, Keys } from '../ports.ts';
+import { accountOf, callerOf } from './account.ts';
 
 type Entry = { readonly caller: Caller; readonly digest: Buffer; readonly expiresAt: number };
 
@@ -21,8 +22,11 @@ export class KeyIndex implements Keys {
     return entry?.caller;
   }
 
-  /** Replaces all keys of a tenant. A hash that is not sha256 can match nothing and is left out. */
-  set(tenant: string, keys: readonly TenantKey[]): void {
+  /**
+   * Replaces all keys of a tenant, and what its account allows: all models without limits unless told. A hash that is not sha256 can
+   * match nothing and is left out.
+   */
+  set(tenant: string, keys: readonly TenantKey[], account = accountOf(tenant, {})): void {
     this.delete(tenant);
     const buckets: string[] = [];
     for (const key of keys) {
@@ -32,7 +36,7 @@ export class KeyIndex implements Keys {
       const expiresAt = key.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(key.expiresAt);
       const bucket = bucketOf(digest);
       const entries = this.buckets.get(bucket) ?? [];
-      entries.push({ caller: { tenant, keyName: key.name }, digest, expiresAt });
+      entries.push({ caller: callerOf(account, key), digest, expiresAt });
       this.buckets.set(bucket, entries);
       buckets.push(bucket);
     }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { generateApiKey, hashApiKey } from '../core/api-keys.ts';
+import { generateApiKey, hashApiKey } from '../../core/api-keys.ts';
 import { KeyIndex } from './keys.ts';
 
 const now = Date.UTC(2026, 5, 1);
@@ -9,8 +9,8 @@ test('finds the caller of a key, and nobody for another', () => {
   const [mine, yours] = [generateApiKey(), generateApiKey()];
   keys.set('acme', [{ name: 'laptop', hash: hashApiKey(mine) }]);
   keys.set('zeta', [{ name: 'ci', hash: hashApiKey(yours) }]);
-  expect(keys.find(mine, now)).toEqual({ tenant: 'acme', keyName: 'laptop' });
-  expect(keys.find(yours, now)).toEqual({ tenant: 'zeta', keyName: 'ci' });
+  expect(keys.find(mine, now)).toMatchObject({ tenant: 'acme', keyName: 'laptop' });
+  expect(keys.find(yours, now)).toMatchObject({ tenant: 'zeta', keyName: 'ci' });
   expect(keys.find(`${mine}x`, now)).toBeUndefined();
   expect(keys.find(hashApiKey(mine), now)).toBeUndefined();
 });
