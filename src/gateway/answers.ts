@@ -9,14 +9,10 @@ export const requestIdHeader = 'x-request-id';
 export function sendJson(exchange: Exchange, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
   const bytes = Buffer.from(JSON.stringify(body));
   exchange.outcome = status;
-  exchange.response
-    .writeHead(status, {
-      'content-type': 'application/json',
-      'content-length': bytes.length,
-      [requestIdHeader]: exchange.id,
-      ...headers,
-    })
-    .end(bytes);
+  const list = [requestIdHeader, exchange.id, ...exchange.answerHeaders];
+  list.push('content-type', 'application/json', 'content-length', String(bytes.length));
+  for (const name of Object.keys(headers)) list.push(name, headers[name] ?? '');
+  exchange.response.writeHead(status, list).end(bytes);
 }
 
 /** Answers with an error in OpenAI's shape: one of server-sent events ends with it, any other that has begun can only be cut off. */

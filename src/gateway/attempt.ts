@@ -108,20 +108,22 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     if (this.exchange.firstByteAt === undefined) this.noteFirstByte();
     else this.silenceTimer?.refresh();
 
-    const ready = this.mode === 'raw' ? chunk : this.mode === 'events' ? this.cutter.take(chunk) : this.collect(chunk);
+    const ready =
+      this.mode === 'raw' ? this.piece(chunk) : this.mode === 'events' ? this.events(this.cutter.take(chunk)) : this.collect(chunk);
     if (ready) this.write(ready);
   }
 
   onResponseEnd(): void {
     if (this.settled) return;
     const { response } = this.exchange;
-    const rest = this.mode === 'events' ? this.cutter.rest() : undefined;
+    const rest = this.mode === 'events' ? this.events(this.cutter.rest()) : undefined;
     if (this.mode === 'whole' && this.exchange.inEvents) {
       this.endEvents(this.takeCollected());
       return;
     }
     if (this.mode === 'whole') {
       const body = this.takeCollected();
+      if (this.status < 300) this.exchange.meter.whole(body);
       const headers = downstreamHeaders(this.exchange, this.headers);
       headers.push('content-length', String(body.length));
       response.writeHead(this.status, headers).end(body);
@@ -220,13 +222,22 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     });
   }
 
+  private events(events: Buffer | undefined): Buffer | undefined {
+    return events && this.exchange.meter.events(events);
+  }
+
+  private piece(bytes: Buffer): Buffer {
+    this.exchange.meter.piece(bytes);
+    return bytes;
+  }
+
   /** Keeps a part of a whole answer; gives back everything when it gets too long to keep. */
   private collect(chunk: Buffer): Buffer | undefined {
     this.collected.push(chunk);
     this.collectedBytes += chunk.length;
     if (this.collectedBytes <= maxCollectedBytes || this.exchange.inEvents) return undefined;
     this.mode = 'raw';
-    return this.takeCollected();
+    return this.piece(this.takeCollected());
   }
 
   private takeCollected(): Buffer {

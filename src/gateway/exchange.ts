@@ -2,8 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Model } from './models.ts';
 import type { Lease, Place } from './place.ts';
 import type { Caller } from './ports.ts';
+import { Meter } from './usage/meter.ts';
 
-/** What the gateway reads of a request's body; the body itself goes on unchanged. */
+/** What the gateway reads of a request's body. */
 export type Call = { readonly model: string; readonly stream: boolean; readonly maxTokens: number | undefined };
 
 const nothing = Buffer.alloc(0);
@@ -21,16 +22,23 @@ export class Exchange {
 
   /** Set by `authenticate`. */
   caller: Caller | undefined;
-  /** Set by `read`. */
+  /** Set by `read`; `shape` changes what the deployment asks it to. These bytes go to the worker. */
   body: Buffer = nothing;
   /** Set by `parse`. */
   call: Call | undefined;
+  /** Set by `parse`: the body as the caller sent it. */
+  fields: Readonly<Record<string, unknown>> = {};
   /** Set by `resolve`. */
   model: Model | undefined;
   /** Set by `queue`. */
   place: Place | undefined;
   /** Set by `pick`, and again by each retry of `forward`. */
   lease: Lease | undefined;
+
+  /** Reads the tokens of the answer on its way. */
+  readonly meter = new Meter();
+  /** Headers that the answer gets besides those of its worker: names and values in turn. */
+  readonly answerHeaders: string[] = [];
 
   /** How it ended, as HTTP status: 499 when the caller left, the error's when an answer broke off after it began. */
   outcome = 0;

@@ -47,7 +47,7 @@ export function upstreamHeaders(exchange: Exchange): string[] {
 
 /** Headers for the caller, as `writeHead` takes them: names and values in turn. */
 export function downstreamHeaders(exchange: Exchange, headers: IncomingHttpHeaders): string[] {
-  const list = [requestIdHeader, exchange.id];
+  const list = [requestIdHeader, exchange.id, ...exchange.answerHeaders];
   const named = headers.connection?.toLowerCase().split(/[\s,]+/);
   for (const name of Object.keys(headers)) {
     const value = headers[name];

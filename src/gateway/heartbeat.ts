@@ -46,13 +46,17 @@ export function heartbeats(exchange: Exchange, place: Place, models: Pick<Models
 function begin(exchange: Exchange): void {
   if (exchange.inEvents) return;
   exchange.inEvents = true;
-  exchange.response.writeHead(200, {
-    'content-type': 'text/event-stream',
-    'cache-control': 'no-cache',
-    // nginx would keep the comments until it has a buffer full of them.
-    'x-accel-buffering': 'no',
-    [requestIdHeader]: exchange.id,
-  });
+  const headers = [
+    requestIdHeader,
+    exchange.id,
+    ...exchange.answerHeaders,
+    'content-type',
+    'text/event-stream',
+    'cache-control',
+    'no-cache',
+  ];
+  // nginx would keep the comments until it has a buffer full of them.
+  exchange.response.writeHead(200, [...headers, 'x-accel-buffering', 'no']);
 }
 
 function waitsFor(exchange: Exchange, models: Pick<Models, 'find'>): string {

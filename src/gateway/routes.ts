@@ -12,15 +12,17 @@ import { queue } from './stages/queue.ts';
 import { read } from './stages/read.ts';
 import { notAllowed, notFound, refuseClosing } from './stages/refuse.ts';
 import { resolve } from './stages/resolve.ts';
+import { shape } from './stages/shape.ts';
 
 /** The way of a request to a model. `account` is first because it sees every end, also that of a refused request. */
-const inference: readonly Stage[] = [account, accept, authenticate, read, parse, resolve, authorise, queue, pick, forward];
+const inference: readonly Stage[] = [account, accept, authenticate, read, parse, resolve, authorise, shape, queue, pick, forward];
 
 type Route = { readonly method: 'GET' | 'POST'; readonly stages: readonly Stage[]; readonly probe?: true };
 
 const routes = new Map<string, Route>([
   ['/v1/chat/completions', { method: 'POST', stages: inference }],
   ['/v1/completions', { method: 'POST', stages: inference }],
+  ['/v1/embeddings', { method: 'POST', stages: inference }],
   ['/generate', { method: 'POST', stages: inference }],
   ['/v1/models', { method: 'GET', stages: [account, authenticate, listModels] }],
   ['/healthz', { method: 'GET', stages: [live], probe: true }],

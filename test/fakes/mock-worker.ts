@@ -158,13 +158,14 @@ function answer(response: ServerResponse, body: string, behaviour: Behaviour): v
     else response.writeHead(fault, headers).end(text);
     return;
   }
-  const { model = 'mock', stream = false } = parse(body);
-  const begin = () => (stream ? sendStream(response, model, behaviour) : sendWhole(response, model, behaviour));
+  const { model = 'mock', stream = false, stream_options } = parse(body);
+  const usage = stream_options?.include_usage ?? false;
+  const begin = () => (stream ? sendStream(response, model, behaviour, usage) : sendWhole(response, model, behaviour));
   if (delayMs > 0) setTimeout(begin, delayMs);
   else begin();
 }
 
-function parse(body: string): { model?: string; stream?: boolean } {
+function parse(body: string): { model?: string; stream?: boolean; stream_options?: { include_usage?: boolean } } {
   try {
     return JSON.parse(body);
   } catch {
@@ -181,7 +182,7 @@ function sendWhole(response: ServerResponse, model: string, { fault }: Behaviour
   });
 }
 
-function sendStream(response: ServerResponse, model: string, behaviour: Behaviour): void {
+function sendStream(response: ServerResponse, model: string, behaviour: Behaviour, usage: boolean): void {
   const { chunks = 8, paceMs = 0, chunkBytes = 0, fault } = behaviour;
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
   const stopAt = fault === undefined ? chunks : Math.floor(chunks / 2);
@@ -198,10 +199,17 @@ function sendStream(response: ServerResponse, model: string, behaviour: Behaviou
       // Half an event, as a process that is killed would leave it.
       response.write(streamEvent(model, index, chunkBytes).slice(0, 20), () => response.destroy());
     } else if (fault === undefined) {
-      response.end('data: [DONE]\n\n');
+      response.end(`${usage ? usageEvent(model, chunks) : ''}data: [DONE]\n\n`);
     }
   };
   next();
+}
+
+/** The event that a worker sends for `stream_options.include_usage`, as it is on the wire. */
+export function usageEvent(model: string, chunks: number): string {
+  const usage = { prompt_tokens: 5, completion_tokens: chunks, total_tokens: 5 + chunks };
+  const head = { id: 'chatcmpl-mock', object: 'chat.completion.chunk', created: 0, model };
+  return `data: ${JSON.stringify({ ...head, choices: [], usage })}\n\n`;
 }
 
 function streamEvent(model: string, index: number, bytes: number): string {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { HttpError } from '../../core/errors.ts';
-import { parseCall } from './parse.ts';
+import { parseBody, readCall } from './parse.ts';
 
-const call = (text: string) => parseCall(Buffer.from(text));
+const call = (text: string) => readCall(parseBody(Buffer.from(text)));
 
 test('reads model, stream and the limit of tokens', () => {
   expect(call('{"model":"m"}')).toEqual({ model: 'm', stream: false, maxTokens: undefined });
@@ -26,7 +26,7 @@ test.each([
   expect(() => call(text)).toThrow(expect.objectContaining({ status: 400, param }));
 });
 
-test('refuses what is not UTF-8', () => expect(() => parseCall(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]))).toThrow(/not UTF-8/));
+test('refuses what is not UTF-8', () => expect(() => parseBody(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]))).toThrow(/not UTF-8/));
 
 test('an error repeats nothing of the body', () => expect(() => call('{"secret prompt')).toThrow(/^(?!.*secret).*$/));
 
@@ -44,7 +44,7 @@ test('any bytes are a call or a 400', () => {
       ),
       (bytes) => {
         try {
-          expect(typeof parseCall(Buffer.from(bytes)).model).toBe('string');
+          expect(typeof readCall(parseBody(Buffer.from(bytes))).model).toBe('string');
         } catch (error) {
           expect(error).toBeInstanceOf(HttpError);
           expect(error).toMatchObject({ status: 400 });

@@ -9,13 +9,12 @@ const maxModelLength = 512;
 
 /** Reads model, stream and max_tokens from the body. */
 export const parse: Stage = (exchange) => {
-  exchange.call = parseCall(exchange.body);
+  exchange.fields = parseBody(exchange.body);
+  exchange.call = readCall(exchange.fields);
 };
 
 /** What the gateway has to know of a request's body. Throws a 400 that names the field; all else is the worker's to judge. */
-export function parseCall(body: Buffer): Call {
-  const { model, stream, max_tokens, max_completion_tokens } = parseObject(body);
-
+export function readCall({ model, stream, max_tokens, max_completion_tokens, max_output_tokens }: Readonly<Record<string, unknown>>): Call {
   if (model === undefined || model === null) throw errors.invalidRequest('You must provide a model parameter.').withParam('model');
   if (typeof model !== 'string' || model === '' || model.length > maxModelLength) {
     throw errors.invalidRequest(`\`model\` must be a string of 1 to ${maxModelLength} characters.`).withParam('model');
@@ -23,11 +22,15 @@ export function parseCall(body: Buffer): Call {
   if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
     throw errors.invalidRequest('`stream` must be true or false.').withParam('stream');
   }
-  const maxTokens = parseCount('max_completion_tokens', max_completion_tokens) ?? parseCount('max_tokens', max_tokens);
+  const maxTokens =
+    parseCount('max_completion_tokens', max_completion_tokens) ??
+    parseCount('max_tokens', max_tokens) ??
+    parseCount('max_output_tokens', max_output_tokens);
   return { model, stream: stream === true, maxTokens };
 }
 
-function parseObject(body: Buffer): Record<string, unknown> {
+/** The body's fields. Throws a 400 when it is not a JSON object. */
+export function parseBody(body: Buffer): Record<string, unknown> {
   if (body.length === 0) throw errors.malformedJson('it is empty');
   if (!isUtf8(body)) throw errors.malformedJson('it is not UTF-8');
   let value: unknown;
