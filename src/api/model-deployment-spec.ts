@@ -283,6 +283,11 @@ export const serving = z
       .exactOptional(),
     maxConcurrencyPerReplica: int32(1, 4096).default(8).describe('Most requests that the gateway has at one replica at once.'),
     maxQueue: int32(0, 100_000).default(256).describe('Most requests that wait at one gateway for a free replica.'),
+    maxQueueTokens: int32(1, 2_147_483_647)
+      .describe(
+        'Most tokens, prompts and the answers they ask for, that wait at one gateway for a free replica. No bound when not given.',
+      )
+      .exactOptional(),
     queueTimeout: duration.default('60s').describe('Longest wait for a free replica while there are some that are ready.'),
     holdTimeout: duration
       .default('60s')

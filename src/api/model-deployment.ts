@@ -29,6 +29,7 @@ export type ModelDeployment = {
 export type ServingLimits = {
   readonly maxConcurrencyPerReplica: number;
   readonly maxQueue: number;
+  readonly maxQueueTokens: number | undefined;
   readonly queueTimeoutMs: number;
   readonly holdTimeoutMs: number;
   readonly firstTokenTimeoutMs: number;
@@ -58,6 +59,7 @@ export function servingLimits(deployment: ModelDeployment): ServingLimits {
   return {
     maxConcurrencyPerReplica: limits.maxConcurrencyPerReplica,
     maxQueue: limits.maxQueue,
+    maxQueueTokens: limits.maxQueueTokens,
     queueTimeoutMs: parseDuration(limits.queueTimeout),
     holdTimeoutMs: parseDuration(limits.holdTimeout),
     firstTokenTimeoutMs: parseDuration(limits.firstTokenTimeout),

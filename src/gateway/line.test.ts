@@ -88,7 +88,7 @@ test('patience ends, at the time and not before', () => {
 test('a load and a free slot are waited for with a patience each, and none begins anew', () => {
   const a = replica('a', false);
   const requests = line(a);
-  const both = requests.join({ holdMs: 1_000, queueMs: 300, totalMs: 60_000, tokens: 0 });
+  const both = requests.join(patient(1_000, 0, { queueMs: 300, totalMs: 60_000 }));
   const taken = [0, 1].map(() => requests.join(patient(60_000)));
   const flip = (ready: boolean) => {
     a.ready = ready;
@@ -97,7 +97,7 @@ test('a load and a free slot are waited for with a patience each, and none begin
   // Of three who wait for the load two find a slot.
   flip(true);
   expect([leaseOf(both)?.replica, ...taken.map((place) => leaseOf(place)?.replica)]).toEqual([a, a, undefined]);
-  const next = requests.join({ holdMs: 1_000, queueMs: 300, totalMs: 60_000, tokens: 0 });
+  const next = requests.join(patient(1_000, 0, { queueMs: 300, totalMs: 60_000 }));
   vi.advanceTimersByTime(200);
   flip(false);
   vi.advanceTimersByTime(900);
@@ -112,7 +112,7 @@ test('a load and a free slot are waited for with a patience each, and none begin
 test('nobody waits longer than his request may take in all', () => {
   const a = replica('a', false);
   const requests = line(a);
-  const place = requests.join({ holdMs: 60_000, queueMs: 60_000, totalMs: 1_000, tokens: 0 });
+  const place = requests.join(patient(60_000, 0, { totalMs: 1_000 }));
   vi.advanceTimersByTime(600);
   a.ready = true;
   a.inFlight = limits.maxConcurrencyPerReplica;
@@ -151,10 +151,10 @@ test('Retry-After grows with the line and shrinks with the slots', () => {
   vi.advanceTimersByTime(20_000);
   for (const place of held) leaseOf(place)?.release();
   for (let index = 0; index < 4; index += 1) requests.join(patient(60_000));
-  const alone = requests.expectedWaitSeconds;
+  const alone = requests.expectedWaitSeconds(patient(0));
   expect(alone).toBeGreaterThan(1);
   requests.replicas.add(replica('b', true));
-  expect(requests.expectedWaitSeconds).toBeLessThan(alone);
+  expect(requests.expectedWaitSeconds(patient(0))).toBeLessThan(alone);
 });
 
 type Step = { readonly do: 'join' | 'wait' | 'release' | 'leave' | 'flip' | 'back'; readonly which: number };

@@ -1,8 +1,10 @@
 import type { Random } from '../core/clock.ts';
 import { Lease, Place, type Terms, type Waiting } from './place.ts';
-import { admit, expectedWaitSeconds, inVain, type Refusal } from './policies/admission.ts';
+import { expectedWaitSeconds, inVain, overfull, type Refusal } from './policies/admission.ts';
 import { type Avoided, eligible, leastLoaded } from './policies/balance.ts';
 import type { Availability, ServingLimits } from './ports.ts';
+import { FairQueue } from './queue/fair-queue.ts';
+import type { Waiter } from './queue/token-counter.ts';
 import { RecentMean } from './recent-mean.ts';
 import type { Replica } from './replica.ts';
 
@@ -13,15 +15,15 @@ const restMs = 1_000;
 const recentMs = 30_000;
 
 /**
- * The requests of one model in front of its replicas. First come, first served, bound late:
+ * The requests of one model in front of its replicas: fair between tenants, first come first served within one, bound late:
  * a request leaves only when a ready replica has a free slot, so that callers queue here, where they can be counted and refused, and not in the replicas.
  */
 export class ModelLine {
   readonly replicas = new Set<Replica>();
   private limits: ServingLimits;
   private availability: Availability = 'serving';
-  /** Sets, because they keep the order of arrival and let anyone leave from the middle. */
-  private readonly waiting = new Set<Place>();
+  private readonly waiting = new FairQueue<Place>();
+  /** Who came back from a replica that failed. A set, because it keeps the order and lets anyone leave from the middle. */
   private readonly returning = new Set<Place>();
   /** How all of them wait now. */
   private waitingAs: Waiting = 'held';
@@ -83,9 +85,13 @@ export class ModelLine {
     return this.firstTokens.read(this.now());
   }
 
-  /** Seconds until somebody who joined now might be served. */
-  get expectedWaitSeconds(): number {
-    return expectedWaitSeconds(this.length + 1, this.readyReplicas * this.limits.maxConcurrencyPerReplica, this.meanServiceMs);
+  /** Seconds until such a request might be served if it joined now. */
+  expectedWaitSeconds(waiter: Waiter): number {
+    return expectedWaitSeconds(
+      this.returning.size + this.waiting.position(waiter),
+      this.readyReplicas * this.limits.maxConcurrencyPerReplica,
+      this.meanServiceMs,
+    );
   }
 
   /** Takes a place at the end of the line; it may have its slot already, or be refused already. */
@@ -93,16 +99,13 @@ export class ModelLine {
     this.joined += 1;
     this.joinedAt = this.now();
     const place = new Place(terms, undefined, this.forget);
+    const why = this.inVain();
+    if (why) return refused(place, why);
     // Whoever came back and still waits cannot use what is free, so only those in `waiting` come first.
-    if (this.waiting.size === 0 && !this.inVain() && this.tryServe(place)) return this.counted(place);
-
-    const why = admit({
-      availability: this.availability,
-      readyReplicas: this.readyReplicas,
-      waiting: this.waiting.size,
-      maxQueue: this.limits.maxQueue,
-    });
-    return why ? refused(place, why) : this.letWait(place, this.waiting);
+    if (this.waiting.size === 0 && this.tryServe(place)) return this.counted(place);
+    if (!this.makeRoom(place)) return refused(place, 'full');
+    this.waiting.enter(place);
+    return this.letWait(place);
   }
 
   /** Takes a place before everybody who waits, for a request that a replica failed before it answered. */
@@ -110,7 +113,9 @@ export class ModelLine {
     const place = new Place(terms, avoided, this.forget);
     const why = this.inVain();
     if (why) return refused(place, why);
-    return this.tryServe(place) ? this.counted(place) : this.letWait(place, this.returning);
+    if (this.tryServe(place)) return this.counted(place);
+    this.returning.add(place);
+    return this.letWait(place);
   }
 
   /** A stream's first token came so long after the request. */
@@ -153,10 +158,9 @@ export class ModelLine {
     }
     this.turnPatience();
     for (const place of this.returning) if (this.tryServe(place)) this.returning.delete(place);
-    for (const place of this.waiting) {
-      // Nobody in this set avoids a replica, so what the first cannot have, nobody behind can.
+    for (let place = this.waiting.next(); place; place = this.waiting.next()) {
+      // Nobody in this queue avoids a replica, so what the first cannot have, nobody behind can.
       if (!this.tryServe(place)) return;
-      this.waiting.delete(place);
     }
   }
 
@@ -173,7 +177,8 @@ export class ModelLine {
     const replica = leastLoaded(this.replicas, this.limits.maxConcurrencyPerReplica, this.random, place.avoided);
     if (!replica) return false;
     const grantedAt = this.now();
-    const lease = new Lease(replica, (answered) => {
+    const charge = this.waiting.serve(place, place.avoided !== undefined);
+    const lease = new Lease(replica, charge, (answered) => {
       this.tokens -= place.tokens;
       if (answered) this.noteAnswer(this.now() - grantedAt);
       this.changed();
@@ -182,9 +187,21 @@ export class ModelLine {
     return true;
   }
 
-  private letWait(place: Place, where: Set<Place>): Place {
+  /** Whether the newcomer may wait: somebody of a tenant with more requests, or of a lower priority, may have to yield. */
+  private makeRoom(place: Place): boolean {
+    const { maxQueue, maxQueueTokens } = this.limits;
+    const { size, tokens } = this.waiting;
+    const seen = { waiting: size, waitingTokens: tokens, tokens: place.tokens, maxQueue, maxQueueTokens };
+    const measure = overfull(seen);
+    if (!measure) return true;
+    const yielding = this.waiting.yielding(place, measure);
+    if (!yielding || overfull({ ...seen, waiting: size - 1, waitingTokens: tokens - yielding.tokens })) return false;
+    yielding.leave('full');
+    return true;
+  }
+
+  private letWait(place: Place): Place {
     this.turnPatience();
-    where.add(place);
     place.waitAs(this.waitingAs, this.now());
     return this.counted(place);
   }
@@ -209,8 +226,7 @@ export class ModelLine {
   }
 
   private readonly forget = (place: Place): void => {
-    this.waiting.delete(place);
-    this.returning.delete(place);
+    if (!this.returning.delete(place)) this.waiting.remove(place);
     this.tokens -= place.tokens;
   };
 }

@@ -1,5 +1,7 @@
 import type { Refusal } from './policies/admission.ts';
 import type { Avoided } from './policies/balance.ts';
+import type { Charge } from './queue/fair-queue.ts';
+import type { Waiter } from './queue/token-counter.ts';
 import type { Replica } from './replica.ts';
 import { after } from './timers.ts';
 
@@ -10,15 +12,13 @@ export type Turn = { readonly kind: 'lease'; readonly lease: Lease } | { readonl
 export type Waiting = 'held' | 'queued';
 
 /** What a request brings into the line. */
-export type Terms = {
+export type Terms = Waiter & {
   /** How long it waits at most while no replica is ready: in all, however often that changes. */
   readonly holdMs: number;
   /** The same while one is. */
   readonly queueMs: number;
   /** And both together. */
   readonly totalMs: number;
-  /** What it may cost in tokens. */
-  readonly tokens: number;
 };
 
 /** A slot of a replica, held from the pick until the answer's end. */
@@ -26,14 +26,21 @@ export class Lease {
   readonly replica: Replica;
   /** The replica's epoch at the pick. */
   readonly epoch: number;
+  private readonly charge: Charge;
   private readonly onRelease: (answered: boolean) => void;
   private held = true;
 
-  constructor(replica: Replica, onRelease: (answered: boolean) => void) {
+  constructor(replica: Replica, charge: Charge, onRelease: (answered: boolean) => void) {
     this.replica = replica;
     this.epoch = replica.epoch;
+    this.charge = charge;
     this.onRelease = onRelease;
     replica.inFlight += 1;
+  }
+
+  /** What was counted of the answer takes the place of what was expected. Call it before the release. */
+  settle(promptTokens: number, outputTokens: number): void {
+    if (this.held) this.charge.settle(promptTokens, outputTokens);
   }
 
   /** Gives the slot to the next in line; `answered` is false when the replica did nothing for it. Only the first call counts. */
@@ -41,13 +48,18 @@ export class Lease {
     if (!this.held) return;
     this.held = false;
     this.replica.inFlight -= 1;
+    this.charge.finish();
     this.onRelease(answered);
   }
 }
 
 /** A request's place in line. Settles once. */
-export class Place {
+export class Place implements Waiter {
   turn: Turn | undefined;
+  readonly tenant: string;
+  readonly weight: number;
+  readonly priority: number;
+  readonly promptTokens: number;
   readonly tokens: number;
   readonly avoided: Avoided<Replica> | undefined;
   /** It has waited for a load. */
@@ -59,9 +71,13 @@ export class Place {
   private readonly onLeave: (place: Place) => void;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor({ holdMs, queueMs, totalMs, tokens }: Terms, avoided: Avoided<Replica> | undefined, onLeave: (place: Place) => void) {
-    this.leftMs = { held: holdMs, queued: queueMs, total: totalMs };
-    this.tokens = tokens;
+  constructor(terms: Terms, avoided: Avoided<Replica> | undefined, onLeave: (place: Place) => void) {
+    this.leftMs = { held: terms.holdMs, queued: terms.queueMs, total: terms.totalMs };
+    this.tenant = terms.tenant;
+    this.weight = terms.weight;
+    this.priority = terms.priority;
+    this.promptTokens = terms.promptTokens;
+    this.tokens = terms.tokens;
     this.avoided = avoided;
     this.onLeave = onLeave;
   }

@@ -1,16 +1,21 @@
 import { type Exchange, given } from './exchange.ts';
 import { wantsHeartbeats } from './heartbeat.ts';
 import type { Terms } from './place.ts';
-import { estimateTokens } from './policies/tokens.ts';
+import { estimatePromptTokens, estimateTokens } from './policies/tokens.ts';
 
 /** What a request brings into the line, whenever it joins: within the time that it has left. */
 export function termsOf(exchange: Exchange, now: number): Terms {
   const { limits } = given(exchange.model).spec;
+  const { tenant, weight, priority } = given(exchange.caller);
   return {
     // Whoever hears how it loads knows what he waits for.
     holdMs: wantsHeartbeats(exchange) ? limits.requestTimeoutMs : limits.holdTimeoutMs,
     queueMs: limits.queueTimeoutMs,
     totalMs: limits.requestTimeoutMs - (now - exchange.arrivedAt),
+    tenant,
+    weight,
+    priority,
+    promptTokens: estimatePromptTokens(exchange.body.length),
     tokens: estimateTokens(exchange.body.length, given(exchange.call).maxTokens, limits.maxOutputTokens),
   };
 }

@@ -1,14 +1,18 @@
 import type { Availability } from '../ports.ts';
+import type { Measure } from '../queue/band.ts';
 
 /** Why a request does not get, or loses, its place in line. */
 export type Refusal = 'full' | 'unavailable' | 'scaledToZero' | 'deleted' | 'overdue';
 
-/** What decides about a place in line. */
+/** What decides whether there is room in the queue. */
 type Seen = {
-  readonly availability: Availability;
-  readonly readyReplicas: number;
   readonly waiting: number;
+  readonly waitingTokens: number;
+  /** What the newcomer may cost. */
+  readonly tokens: number;
   readonly maxQueue: number;
+  /** No bound when undefined. */
+  readonly maxQueueTokens: number | undefined;
 };
 
 /** Why waiting for this deployment is in vain, if it is: it is deleted, suspended or at zero for good, or it failed and nothing of it serves. */
@@ -17,9 +21,11 @@ export function inVain(availability: Availability, readyReplicas: number): Refus
   return availability === 'suspended' || (availability === 'failed' && readyReplicas === 0) ? 'unavailable' : undefined;
 }
 
-/** Decides whether a request that found no free slot may wait. */
-export function admit(seen: Seen): Refusal | undefined {
-  return inVain(seen.availability, seen.readyReplicas) ?? (seen.waiting >= seen.maxQueue ? 'full' : undefined);
+/** Of what the queue would have too much with one request more. A queue without requests has room for any one, however many tokens it is. */
+export function overfull(seen: Seen): Measure | undefined {
+  if (seen.waiting >= seen.maxQueue) return 'requests';
+  const { maxQueueTokens = Number.POSITIVE_INFINITY } = seen;
+  return seen.waiting > 0 && seen.waitingTokens + seen.tokens > maxQueueTokens ? 'tokens' : undefined;
 }
 
 /**

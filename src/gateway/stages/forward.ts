@@ -27,6 +27,8 @@ export const forward: Stage = async (exchange, { clock, logger, models }) => {
     // Before its slot is free: a replica that leaves gets nobody more from the line, also when the cluster has not told yet.
     if (result.kind === 'failed' && result.failure.kind === 'left') replica.ready = false;
     if (result.kind === 'failed' && result.failure.kind === 'loading') line.rest(replica);
+    const usage = exchange.meter.read(exchange.body.length);
+    if (usage) lease.settle(usage.promptTokens, usage.completionTokens);
     lease.release(result.kind !== 'failed');
     if (result.kind === 'answered') return;
     if (result.kind === 'refused') throw result.error;

@@ -24,7 +24,7 @@ export function takeTurn(exchange: Exchange, place: Place, models: Models): Leas
   const turn = place.wait();
   if (!(turn instanceof Promise)) {
     if (turn.kind === 'lease') return turn.lease;
-    throw refused(exchange, turn.why, models);
+    throw refused(exchange, place, turn.why, models);
   }
   const stopBeating = wantsHeartbeats(exchange) ? heartbeats(exchange, place, models) : undefined;
   let cut: Cut | undefined;
@@ -42,19 +42,19 @@ export function takeTurn(exchange: Exchange, place: Place, models: Models): Leas
     }
     if (settled.kind === 'lease') return settled.lease;
     // It is this gateway that ends, whatever the model does.
-    throw cut === 'closing' ? errors.draining() : refused(exchange, settled.why, models);
+    throw cut === 'closing' ? errors.draining() : refused(exchange, place, settled.why, models);
   });
 }
 
-function refused(exchange: Exchange, why: Refusal, models: Models): HttpError {
+function refused(exchange: Exchange, place: Place, why: Refusal, models: Models): HttpError {
   const { model: name } = given(exchange.call);
   const model = given(exchange.model);
   // What was known at the arrival may be a minute old.
-  return refusalAnswer(why, name, models.find(model.spec.key) ?? model);
+  return refusalAnswer(why, name, place, models.find(model.spec.key) ?? model);
 }
 
 /** The answer to a request that got no slot, with the time after which another try makes sense. */
-function refusalAnswer(why: Refusal, name: string, { spec, line }: Model): HttpError {
+function refusalAnswer(why: Refusal, name: string, place: Place, { spec, line }: Model): HttpError {
   const etaSeconds = spec.loading?.etaSeconds;
   const isReady = line.readyReplicas > 0;
   const secondsToReady = etaSeconds ?? retryUnknownSeconds;
@@ -68,9 +68,9 @@ function refusalAnswer(why: Refusal, name: string, { spec, line }: Model): HttpE
       return errors.modelAtZero(name, namespace, deployment).withHeaders(retryAfter(retryUnknownSeconds));
     }
     case 'full':
-      return errors.queueFull(name).withHeaders(retryAfter(isReady ? line.expectedWaitSeconds : secondsToReady));
+      return errors.queueFull(name).withHeaders(retryAfter(isReady ? line.expectedWaitSeconds(place) : secondsToReady));
     case 'overdue':
-      if (isReady) return errors.queueTimeout(name).withHeaders(retryAfter(line.expectedWaitSeconds));
+      if (isReady) return errors.queueTimeout(name).withHeaders(retryAfter(line.expectedWaitSeconds(place)));
       return errors.modelLoading(name, etaSeconds).withHeaders(retryAfter(secondsToReady));
   }
 }
