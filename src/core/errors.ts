@@ -129,6 +129,18 @@ export const errors = catalogue({
     code: 'headers_too_large',
     message: () => 'The request headers are too large.',
   },
+  rateLimitExceeded: {
+    status: 429,
+    type: 'rate_limit_error',
+    code: 'rate_limit_exceeded',
+    message: (what: string) => `The limit of ${what} is reached. Try again later.`,
+  },
+  insufficientQuota: {
+    status: 429,
+    type: 'insufficient_quota',
+    code: 'insufficient_quota',
+    message: (what: string) => `The quota of ${what} is used up. Wait until it is renewed or ask for a larger one.`,
+  },
   queueFull: {
     status: 429,
     type: 'rate_limit_error',

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { CallerGone, type Exchange } from './exchange.ts';
+import type { LimitStore } from './limits/store.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Models } from './models.ts';
 import type { Keys } from './ports.ts';
@@ -9,6 +10,7 @@ import type { Keys } from './ports.ts';
 export type Services = {
   readonly models: Models;
   readonly keys: Keys;
+  readonly limits: LimitStore;
   /** Whether models and keys have been read from the cluster once: before that, "unknown" would be a lie. */
   ready(): boolean;
   /** Whether the gateway has begun to close. */

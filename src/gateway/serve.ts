@@ -7,6 +7,8 @@ import { type Logger, silentLogger } from '../core/logger.ts';
 import { serveOperations } from '../core/operations-server.ts';
 import { TokenFile } from '../core/token-file.ts';
 import { Certificate, type CertificateFiles } from './certificate.ts';
+import { MemoryStore } from './limits/memory-store.ts';
+import type { LimitStore } from './limits/store.ts';
 import { GatewayMetrics } from './metrics.ts';
 import type { Models } from './models.ts';
 import type { Keys } from './ports.ts';
@@ -27,6 +29,8 @@ export type ServeOptions = {
   readonly statsTokenFile?: string | undefined;
   /** Where the metrics go too, when the process has more of them. */
   readonly registry?: Registry | undefined;
+  /** Counts what tenants use: in this process, as if it were the only gateway, unless told otherwise. */
+  readonly limits?: LimitStore | undefined;
   /** Largest request body in bytes: 16 MiB unless told otherwise. */
   readonly maxBodyBytes?: number | undefined;
   /** Longest time until a request's headers are complete: 15 s unless told otherwise. */
@@ -56,6 +60,7 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
     {
       models,
       keys,
+      limits: options.limits ?? new MemoryStore(clock, () => 1),
       ready: () => waitingFor().length === 0,
       closing: () => ending.signal.aborted,
       metrics: new GatewayMetrics(registry, models),
