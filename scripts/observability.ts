@@ -26,7 +26,7 @@ export function exportedMetrics(): readonly ProcessMetrics[] {
   new RequestMetrics(controller);
   new ScalingMetrics(controller);
   const gateway = new Registry();
-  new GatewayMetrics(gateway, { find: () => undefined, served: () => [], all: () => [] });
+  new GatewayMetrics(gateway, { find: () => undefined, served: () => [], all: () => [] }, { lost: 0 });
   const worker = new WorkerMetrics('', { running: zero, waiting: zero, kvCacheUsage: zero, loadPercent: zero, ready: no, draining: no });
   const node = new Registry();
   collectDefaultMetrics({ register: node });

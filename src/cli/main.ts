@@ -10,5 +10,6 @@ await runProgram({
   explain: async () => (await import('./commands/explain.ts')).explainCommand(),
   history: async () => (await import('./commands/history.ts')).historyCommand(),
   rollback: async () => (await import('./commands/rollback.ts')).rollbackCommand(),
+  usage: async () => (await import('./commands/usage.ts')).usageCommand(),
   keys: async () => (await import('./commands/keys.ts')).keysCommand(),
 });

@@ -18,6 +18,7 @@ export function sendJson(exchange: Exchange, status: number, body: unknown, head
 /** Answers with an error in OpenAI's shape: one of server-sent events ends with it, any other that has begun can only be cut off. */
 export function sendError(exchange: Exchange, error: HttpError): void {
   const { response, inEvents } = exchange;
+  exchange.errorCode = error.code ?? error.type;
   if (response.headersSent) {
     exchange.outcome = error.status;
     if (inEvents) response.end(errorEvent(error));

@@ -173,6 +173,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     }
     const whole = this.mode === 'events' && this.cutter.done;
     this.exchange.outcome = whole ? this.status : error.status;
+    if (!whole) this.exchange.errorCode = error.code ?? error.type;
     if (whole) response.end();
     else if (this.mode === 'events') response.end(errorEvent(error));
     else response.destroy();

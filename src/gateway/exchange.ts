@@ -42,6 +42,8 @@ export class Exchange {
 
   /** How it ended, as HTTP status: 499 when the caller left, the error's when an answer broke off after it began. */
   outcome = 0;
+  /** Code of the error that it ended with. */
+  errorCode: string | undefined;
   leasedAt: number | undefined;
   firstByteAt: number | undefined;
   retries = 0;

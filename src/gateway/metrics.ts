@@ -20,7 +20,7 @@ export class GatewayMetrics {
   private readonly models: Models;
   private readonly codes = new Map<string, Set<number>>();
 
-  constructor(registry: Registry, models: Models) {
+  constructor(registry: Registry, models: Models, usageLog?: { readonly lost: number }) {
     this.models = models;
     const registers = [registry];
     this.requests = new Counter({
@@ -57,6 +57,16 @@ export class GatewayMetrics {
       buckets: durationBuckets,
       registers,
     });
+    if (usageLog) {
+      new Gauge({
+        name: 'modelfleet_gateway_usage_records_lost',
+        help: 'Records of the usage log that could not be written since the start; only with a usage log.',
+        registers,
+        collect() {
+          this.set(usageLog.lost);
+        },
+      });
+    }
     this.perModel = [this.retries, this.queueWait, this.firstByte, this.duration];
     gauge(registry, 'modelfleet_gateway_requests_in_flight', 'Requests that replicas are answering.', models, (line) => line.inFlight);
     gauge(registry, 'modelfleet_gateway_queue_length', 'Requests that wait for a free replica.', models, (line) => line.length);

@@ -5,6 +5,7 @@ import type { LimitStore } from './limits/store.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Models } from './models.ts';
 import type { Keys } from './ports.ts';
+import type { UsageLog } from './usage/log.ts';
 
 /** What all stages share. */
 export type Services = {
@@ -16,6 +17,8 @@ export type Services = {
   /** Whether the gateway has begun to close. */
   closing(): boolean;
   readonly metrics: GatewayMetrics;
+  /** Where each request leaves its record, if anywhere. */
+  readonly usage: Pick<UsageLog, 'add'> | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly maxBodyBytes: number;

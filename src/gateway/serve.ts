@@ -14,6 +14,7 @@ import type { Models } from './models.ts';
 import type { Keys } from './ports.ts';
 import { type CloseOptions, DataPlane } from './server.ts';
 import { StatsStream } from './stats-stream.ts';
+import type { UsageLog } from './usage/log.ts';
 
 /** How the gateway listens; everything has a default but the port. */
 export type ServeOptions = {
@@ -37,6 +38,8 @@ export type ServeOptions = {
   readonly headersTimeoutMs?: number | undefined;
   /** Longest time until a request has been received: 60 s unless told otherwise. */
   readonly receiveTimeoutMs?: number | undefined;
+  /** Where each request leaves a record; none unless told. The caller opened it and closes it after the gateway. */
+  readonly usageLog?: Pick<UsageLog, 'add' | 'lost'> | undefined;
   readonly logger?: Logger | undefined;
   readonly clock?: Clock | undefined;
 };
@@ -63,7 +66,8 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
       limits: options.limits ?? new MemoryStore(clock, () => 1),
       ready: () => waitingFor().length === 0,
       closing: () => ending.signal.aborted,
-      metrics: new GatewayMetrics(registry, models),
+      metrics: new GatewayMetrics(registry, models, options.usageLog),
+      usage: options.usageLog,
       clock,
       logger,
       maxBodyBytes: options.maxBodyBytes ?? 16 * 1_048_576,

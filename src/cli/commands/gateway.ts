@@ -1,7 +1,10 @@
 import { Command } from 'commander';
-import { createLogger } from '../../core/logger.ts';
+import { systemClock } from '../../core/clock.ts';
+import { createLogger, type Logger } from '../../core/logger.ts';
 import type { CertificateFiles } from '../../gateway/certificate.ts';
 import { startGateway } from '../../gateway/gateway.ts';
+import { UsageLog } from '../../gateway/usage/log.ts';
+import { RotatingFile, streamOutput } from '../../gateway/usage/output.ts';
 import { countResponses, InformerCache, KubeClient, loadKubeConfig } from '../../kube/index.ts';
 import { duration, portNumber, wholeNumber } from '../options.ts';
 import { processMetrics } from '../process-metrics.ts';
@@ -19,6 +22,9 @@ type Options = {
   tlsCertFile?: string;
   tlsKeyFile?: string;
   statsTokenFile?: string;
+  usageLog?: string;
+  usageLogMaxBytes: number;
+  usageLogFiles: number;
 };
 
 /** For how long callers and what stands before the gateway may still come after SIGTERM, before they are told to go elsewhere. */
@@ -42,6 +48,9 @@ export function gatewayCommand(): Command {
       '--stats-token-file <file>',
       'serve /stats on --metrics-port to whoever has a token of this file, one a line; read again at each use',
     )
+    .option('--usage-log <file>', 'write a line of JSON for each request: its tenant, model, tokens and times; - is stdout')
+    .option('--usage-log-max-bytes <number>', 'put the usage log aside before it gets larger', wholeNumber(4096, 2 ** 40), 100 * 1_048_576)
+    .option('--usage-log-files <number>', 'usage logs put aside that are kept, as FILE.1 (the newest), FILE.2 …', wholeNumber(0, 1000), 10)
     .action(run);
 }
 
@@ -50,23 +59,33 @@ async function run(options: Options): Promise<void> {
   const stop = onStopSignal();
   const logger = createLogger('gateway');
   const registry = processMetrics();
+  const usageLog = await openUsageLog(options, logger);
 
   const config = await loadKubeConfig({ path: options.kubeconfig, context: options.context });
   const client = KubeClient.fromKubeConfig(config, { userAgent: 'modelfleet-gateway', onResponse: countResponses(registry) });
   const cache = new InformerCache(client, { logger });
   const cacheStop = new AbortController();
   const running = cache.run(cacheStop.signal);
+
   try {
-    const gateway = await startGateway({ ...options, tls, cache, registry, logger });
+    const gateway = await startGateway({ ...options, usageLog, tls, cache, registry, logger });
     logger.info({ url: gateway.url, metrics: gateway.metricsUrl }, 'the gateway listens');
     await aborted(stop);
     logger.info({ reason: stop.reason.message, drainMs: options.drainTimeout }, 'the gateway stops once running answers have ended');
     await gateway.close({ drainMs: options.drainTimeout, graceMs: closeGraceMs });
   } finally {
+    await usageLog?.close();
     cacheStop.abort();
     await running;
     await client.close();
   }
+}
+
+async function openUsageLog(options: Options, logger: Logger): Promise<UsageLog | undefined> {
+  const { usageLog: file, usageLogMaxBytes: maxBytes, usageLogFiles: keep } = options;
+  if (file === undefined) return undefined;
+  const output = file === '-' ? streamOutput(process.stdout) : await RotatingFile.open({ file, maxBytes, keep });
+  return new UsageLog({ output, clock: systemClock, logger });
 }
 
 function certificateFiles({ tlsCertFile: certFile, tlsKeyFile: keyFile }: Options): CertificateFiles | undefined {

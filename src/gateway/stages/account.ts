@@ -1,10 +1,12 @@
 import type { Stage } from '../pipeline.ts';
+import { recordOf } from '../usage/record.ts';
 
-/** Counts the exchange when it ends, and logs it at debug level: never a key, a prompt or an answer. */
-export const account: Stage = (exchange, { metrics, clock, logger }) => {
+/** Counts the exchange when it ends, leaves its record in the usage log, and logs it at debug level: never a key, a prompt or an answer. */
+export const account: Stage = (exchange, { metrics, usage, clock, logger }) => {
   exchange.onEnd(() => {
     const now = clock.now();
     metrics.record(exchange, now);
+    usage?.add(recordOf(exchange, now));
     if (!logger.isLevelEnabled('debug')) return;
     const { id, path, caller, call, model, lease, outcome, retries, arrivedAt, leasedAt, firstByteAt } = exchange;
     logger.debug(

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import type { Exchange } from '../exchange.ts';
+
+const count = z.int().min(0);
+const milliseconds = z.number().min(0);
+
+/**
+ * A line of the usage log: one request that has ended. `usage` may have cost something; `denial` was refused for who called, or for
+ * how much. Names, times and numbers alone: never a key, a prompt or an answer.
+ */
+export const usageRecord = z.object({
+  kind: z.enum(['usage', 'denial']),
+  /** When it ended. */
+  time: z.iso.datetime(),
+  requestId: z.string(),
+  path: z.string(),
+  tenant: z.string().exactOptional(),
+  /** Name of the key, within the tenant. */
+  key: z.string().exactOptional(),
+  /** The deployment, `namespace/name`. */
+  model: z.string().exactOptional(),
+  /** The pod that answered, or was asked last. */
+  replica: z.string().exactOptional(),
+  stream: z.boolean().exactOptional(),
+  /** 499: the caller left. */
+  status: z.int(),
+  /** Code of the error that it was answered with. */
+  error: z.string().exactOptional(),
+  promptTokens: count,
+  completionTokens: count,
+  cachedTokens: count,
+  /** Who counted the tokens; left out when there are none. */
+  countedBy: z.enum(['worker', 'gateway']).exactOptional(),
+  /** From the arrival until a replica had a slot. */
+  queueMs: milliseconds.exactOptional(),
+  /** From the arrival until the first byte of the replica's answer. */
+  firstByteMs: milliseconds.exactOptional(),
+  durationMs: milliseconds,
+  retries: count.exactOptional(),
+  /** Address of the caller, of a denial alone. */
+  from: z.string().exactOptional(),
+  /** How many denials of callers without a tenant were left out before this one. */
+  leftOut: count.exactOptional(),
+});
+
+export type UsageRecord = z.infer<typeof usageRecord>;
+
+/** Longest part of a path that is kept. */
+const maxPath = 128;
+
+/** What an exchange that has ended at `now` leaves behind. */
+export function recordOf(exchange: Exchange, now: number): UsageRecord {
+  const { caller, call, model, lease, outcome, errorCode, arrivedAt, leasedAt, firstByteAt, retries } = exchange;
+  const usage = exchange.meter.read(exchange.body.length);
+  const denied = isDenial(outcome) && leasedAt === undefined;
+  const from = denied ? exchange.request.socket.remoteAddress : undefined;
+  return {
+    kind: denied ? 'denial' : 'usage',
+    time: new Date(now).toISOString(),
+    requestId: exchange.id,
+    path: exchange.path.slice(0, maxPath),
+    ...(caller && { tenant: caller.tenant, key: caller.keyName }),
+    ...(model && { model: model.spec.key }),
+    ...(lease && { replica: lease.replica.name }),
+    ...(call && { stream: call.stream }),
+    status: outcome,
+    ...(errorCode !== undefined && { error: errorCode }),
+    promptTokens: usage?.promptTokens ?? 0,
+    completionTokens: usage?.completionTokens ?? 0,
+    cachedTokens: usage?.cachedTokens ?? 0,
+    ...(usage && { countedBy: usage.countedBy }),
+    ...(leasedAt !== undefined && { queueMs: leasedAt - arrivedAt }),
+    ...(firstByteAt !== undefined && { firstByteMs: firstByteAt - arrivedAt }),
+    durationMs: Math.max(0, now - arrivedAt),
+    ...(retries > 0 && { retries }),
+    ...(from !== undefined && { from }),
+  };
+}
+
+/** Whether a status says that the caller may not, or not so much. */
+function isDenial(status: number): boolean {
+  return status === 401 || status === 403 || status === 429;
+}
