@@ -282,11 +282,15 @@ export const serving = z
       .describe('Public model ids. The name of the object when not given; `namespace/name` always works.')
       .exactOptional(),
     maxConcurrencyPerReplica: int32(1, 4096).default(8).describe('Most requests that the gateway has at one replica at once.'),
+    balancing: z
+      .enum(['LeastLoad', 'PrefixAffinity'])
+      .default('LeastLoad')
+      .describe(
+        'Which free replica gets a request: the one with the fewest tokens in flight, or the one that had requests of the same session or with the same beginning, unless it has far more than the others.',
+      ),
     maxQueue: int32(0, 100_000).default(256).describe('Most requests that wait at one gateway for a free replica.'),
     maxQueueTokens: int32(1, 2_147_483_647)
-      .describe(
-        'Most tokens, prompts and the answers they ask for, that wait at one gateway for a free replica. No bound when not given.',
-      )
+      .describe('Most tokens, prompts and the answers they ask for, that wait at one gateway for a free replica. No bound when not given.')
       .exactOptional(),
     queueTimeout: duration.default('60s').describe('Longest wait for a free replica while there are some that are ready.'),
     holdTimeout: duration

@@ -28,6 +28,7 @@ export type ModelDeployment = {
 /** Limits and defaults of serving, with durations in milliseconds. */
 export type ServingLimits = {
   readonly maxConcurrencyPerReplica: number;
+  readonly balancing: 'LeastLoad' | 'PrefixAffinity';
   readonly maxQueue: number;
   readonly maxQueueTokens: number | undefined;
   readonly queueTimeoutMs: number;
@@ -58,6 +59,7 @@ export function servingLimits(deployment: ModelDeployment): ServingLimits {
   const limits = serving.parse(deployment.spec.serving ?? {});
   return {
     maxConcurrencyPerReplica: limits.maxConcurrencyPerReplica,
+    balancing: limits.balancing,
     maxQueue: limits.maxQueue,
     maxQueueTokens: limits.maxQueueTokens,
     queueTimeoutMs: parseDuration(limits.queueTimeout),

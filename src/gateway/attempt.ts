@@ -12,7 +12,7 @@ import { EventCutter, errorEvent, workerErrorEvent } from './sse.ts';
 import { after } from './timers.ts';
 
 /** How an attempt ended: `answered` (also when the answer broke off), or with nothing sent to the caller. */
-type AttemptResult =
+export type AttemptResult =
   | { readonly kind: 'answered' }
   | { readonly kind: 'failed'; readonly failure: AttemptFailure }
   | { readonly kind: 'refused'; readonly error: HttpError | CallerGone };

@@ -25,7 +25,7 @@ function lineOf(replicas: number, more: Partial<ServingLimits> = {}): ModelLine 
   const line = new ModelLine({ ...limits, ...more }, () => 0.5, Date.now);
   for (let index = 0; index < replicas; index += 1) {
     const upstream = { dispatch: () => true, close: async () => {} };
-    const replica = new Replica({ id: `${index}`, name: `m-${index}`, origin: `http://${index}` }, upstream);
+    const replica = new Replica({ id: `${index}`, name: `m-${index}`, origin: `http://${index}` }, upstream, Date.now);
     replica.ready = true;
     line.replicas.add(replica);
   }

@@ -1,6 +1,7 @@
 import type { Random } from '../core/clock.ts';
 import { ModelLine } from './line.ts';
 import type { Model, Models, ServedName } from './models.ts';
+import { alone, type Rank } from './policies/slots.ts';
 import type { ModelSpec, ReplicaSpec, ServingLimits } from './ports.ts';
 import { type OpenUpstream, Replica } from './replica.ts';
 
@@ -28,6 +29,7 @@ export class Fleet implements Models {
   private readonly claims = new Map<string, Model[]>();
   private readonly closing = new Set<Promise<void>>();
   private readonly options: FleetOptions;
+  private rank: Rank = alone;
 
   constructor(options: FleetOptions) {
     this.options = options;
@@ -75,7 +77,7 @@ export class Fleet implements Models {
       replica = undefined;
     }
     if (!replica) {
-      replica = new Replica(spec, this.options.open(spec.origin));
+      replica = new Replica(spec, this.options.open(spec.origin), this.options.now);
       entry.replicas.set(spec.id, replica);
       entry.line.replicas.add(replica);
     }
@@ -90,6 +92,13 @@ export class Fleet implements Models {
     this.remove(entry, replica);
     entry.line.changed();
     this.forgetIfEmpty(key, entry);
+  }
+
+  /** Shares the replicas' slots with the other gateways, of which there are now so many. */
+  setRank(rank: Rank): void {
+    if (rank.rank === this.rank.rank && rank.gateways === this.rank.gateways) return;
+    this.rank = rank;
+    for (const { line } of this.entries.values()) line.setRank(rank);
   }
 
   /** Closes all connections once their answers have ended; resolves then. */
@@ -107,6 +116,7 @@ export class Fleet implements Models {
     let entry = this.entries.get(key);
     if (!entry) {
       entry = { spec: undefined, line: new ModelLine(closedLimits, this.options.random, this.options.now), replicas: new Map() };
+      entry.line.setRank(this.rank);
       this.entries.set(key, entry);
     }
     return entry;

@@ -1,7 +1,9 @@
 import type { Random } from '../core/clock.ts';
+import { Balancer } from './balancer.ts';
 import { Lease, Place, type Terms, type Waiting } from './place.ts';
 import { expectedWaitSeconds, inVain, overfull, type Refusal } from './policies/admission.ts';
-import { type Avoided, eligible, leastLoaded } from './policies/balance.ts';
+import type { Avoided } from './policies/balance.ts';
+import { alone, type Rank } from './policies/slots.ts';
 import type { Availability, ServingLimits } from './ports.ts';
 import { FairQueue } from './queue/fair-queue.ts';
 import type { Waiter } from './queue/token-counter.ts';
@@ -19,7 +21,8 @@ const recentMs = 30_000;
  * a request leaves only when a ready replica has a free slot, so that callers queue here, where they can be counted and refused, and not in the replicas.
  */
 export class ModelLine {
-  readonly replicas = new Set<Replica>();
+  private readonly balancer: Balancer;
+  private rank: Rank = alone;
   private limits: ServingLimits;
   private availability: Availability = 'serving';
   private readonly waiting = new FairQueue<Place>();
@@ -28,7 +31,6 @@ export class ModelLine {
   /** How all of them wait now. */
   private waitingAs: Waiting = 'held';
   private readonly listeners = new Set<() => void>();
-  private readonly random: Random;
   private readonly now: () => number;
   /** A guess until the first answer has ended. */
   private meanServiceMs = 1_000;
@@ -40,8 +42,13 @@ export class ModelLine {
 
   constructor(limits: ServingLimits, random: Random, now: () => number) {
     this.limits = limits;
-    this.random = random;
     this.now = now;
+    this.balancer = new Balancer({ random, now, onRoom: () => this.changed() });
+    this.balancer.configure(limits.maxConcurrencyPerReplica, this.rank);
+  }
+
+  get replicas(): Set<Replica> {
+    return this.balancer.replicas;
   }
 
   get length(): number {
@@ -87,11 +94,7 @@ export class ModelLine {
 
   /** Seconds until such a request might be served if it joined now. */
   expectedWaitSeconds(waiter: Waiter): number {
-    return expectedWaitSeconds(
-      this.returning.size + this.waiting.position(waiter),
-      this.readyReplicas * this.limits.maxConcurrencyPerReplica,
-      this.meanServiceMs,
-    );
+    return expectedWaitSeconds(this.returning.size + this.waiting.position(waiter), this.balancer.capacity, this.meanServiceMs);
   }
 
   /** Takes a place at the end of the line; it may have its slot already, or be refused already. */
@@ -135,17 +138,29 @@ export class ModelLine {
     replica.rest(restMs, () => this.changed());
   }
 
+  /** How a replica did with this lease's request: it answered, or failed by its own fault. What it did before it became ready anew no longer counts. */
+  judge({ replica, epoch }: Lease, verdict: 'answered' | 'failed'): void {
+    if (replica.epoch === epoch) this.balancer.judge(replica, verdict);
+  }
+
   /** Whether a replica other than the avoided ones is ready, free or not. */
   hasOther(avoided: Avoided<Replica>): boolean {
-    for (const replica of this.replicas) if (eligible(replica, avoided)) return true;
-    return false;
+    return this.balancer.hasOther(avoided);
   }
 
   configure(limits: ServingLimits, availability: Availability): void {
     this.limits = limits;
     this.availability = availability;
+    this.balancer.configure(limits.maxConcurrencyPerReplica, this.rank);
     this.changed();
     for (const listener of this.listeners) listener();
+  }
+
+  /** Shares the replicas' slots with other gateways. */
+  setRank(rank: Rank): void {
+    this.rank = rank;
+    this.balancer.configure(this.limits.maxConcurrencyPerReplica, rank);
+    this.changed();
   }
 
   /** Serves whom it can; call it after any change of the replicas. */
@@ -160,8 +175,9 @@ export class ModelLine {
     for (const place of this.returning) if (this.tryServe(place)) this.returning.delete(place);
     for (let place = this.waiting.next(); place; place = this.waiting.next()) {
       // Nobody in this queue avoids a replica, so what the first cannot have, nobody behind can.
-      if (!this.tryServe(place)) return;
+      if (!this.tryServe(place)) break;
     }
+    if (this.length > 0) this.balancer.watchRamp();
   }
 
   /** The deployment is deleted: nobody waits any more, also who comes back. What runs goes on. */
@@ -174,11 +190,11 @@ export class ModelLine {
   }
 
   private tryServe(place: Place): boolean {
-    const replica = leastLoaded(this.replicas, this.limits.maxConcurrencyPerReplica, this.random, place.avoided);
+    const replica = this.balancer.choose(place);
     if (!replica) return false;
     const grantedAt = this.now();
     const charge = this.waiting.serve(place, place.avoided !== undefined);
-    const lease = new Lease(replica, charge, (answered) => {
+    const lease = new Lease(replica, place.tokens, charge, (answered) => {
       this.tokens -= place.tokens;
       if (answered) this.noteAnswer(this.now() - grantedAt);
       this.changed();
@@ -202,6 +218,7 @@ export class ModelLine {
 
   private letWait(place: Place): Place {
     this.turnPatience();
+    this.balancer.watchRamp();
     place.waitAs(this.waitingAs, this.now());
     return this.counted(place);
   }

@@ -13,6 +13,8 @@ export type Waiting = 'held' | 'queued';
 
 /** What a request brings into the line. */
 export type Terms = Waiter & {
+  /** Requests with the same go to the same replica where they can; undefined where that is not wanted. */
+  readonly affinity?: number | undefined;
   /** How long it waits at most while no replica is ready: in all, however often that changes. */
   readonly holdMs: number;
   /** The same while one is. */
@@ -26,16 +28,19 @@ export class Lease {
   readonly replica: Replica;
   /** The replica's epoch at the pick. */
   readonly epoch: number;
+  private readonly tokens: number;
   private readonly charge: Charge;
   private readonly onRelease: (answered: boolean) => void;
   private held = true;
 
-  constructor(replica: Replica, charge: Charge, onRelease: (answered: boolean) => void) {
+  constructor(replica: Replica, tokens: number, charge: Charge, onRelease: (answered: boolean) => void) {
     this.replica = replica;
     this.epoch = replica.epoch;
+    this.tokens = tokens;
     this.charge = charge;
     this.onRelease = onRelease;
     replica.inFlight += 1;
+    replica.tokens += tokens;
   }
 
   /** What was counted of the answer takes the place of what was expected. Call it before the release. */
@@ -48,6 +53,7 @@ export class Lease {
     if (!this.held) return;
     this.held = false;
     this.replica.inFlight -= 1;
+    this.replica.tokens -= this.tokens;
     this.charge.finish();
     this.onRelease(answered);
   }
@@ -62,6 +68,7 @@ export class Place implements Waiter {
   readonly promptTokens: number;
   readonly tokens: number;
   readonly avoided: Avoided<Replica> | undefined;
+  readonly affinity: number | undefined;
   /** It has waited for a load. */
   wasHeld = false;
   private readonly leftMs: { held: number; queued: number; total: number };
@@ -78,6 +85,7 @@ export class Place implements Waiter {
     this.priority = terms.priority;
     this.promptTokens = terms.promptTokens;
     this.tokens = terms.tokens;
+    this.affinity = terms.affinity;
     this.avoided = avoided;
     this.onLeave = onLeave;
   }

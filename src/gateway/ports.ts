@@ -22,7 +22,9 @@ export type ServingLimits = Pick<
   | 'idleStreamTimeoutMs'
   | 'requestTimeoutMs'
 > &
-  Partial<Pick<DeploymentLimits, 'maxQueueTokens' | 'maxOutputTokens' | 'temperature' | 'topP' | 'systemPrompt' | 'cacheTtlMs'>>;
+  Partial<
+    Pick<DeploymentLimits, 'balancing' | 'maxQueueTokens' | 'maxOutputTokens' | 'temperature' | 'topP' | 'systemPrompt' | 'cacheTtlMs'>
+  >;
 
 /**
  * Whether waiting can help: `serving` covers loading, and a model that sleeps until it is called; the others refuse at once.

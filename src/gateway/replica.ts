@@ -1,4 +1,6 @@
 import { type Dispatcher, Pool } from 'undici';
+import { hashText } from './policies/hash.ts';
+import { type Health, healthy } from './policies/outliers.ts';
 import { after } from './timers.ts';
 
 /** What a forward needs of a connection pool: undici's dispatch. */
@@ -29,17 +31,28 @@ export class Replica {
   readonly name: string;
   readonly origin: string;
   readonly upstream: Upstream;
+  /** Tells replicas apart alike in every gateway. */
+  readonly hash: number;
   inFlight = 0;
+  /** What those in flight may cost in tokens. */
+  tokens = 0;
+  /** Judged by how it answers. */
+  health: Health = healthy;
+  /** When it became ready, in milliseconds of the clock. */
+  readyAt = 0;
   /** Counts how often it became ready: what failed before counts no longer after. */
   epoch = 0;
   private readyNow = false;
   private restTimer: NodeJS.Timeout | undefined;
+  private readonly now: () => number;
 
-  constructor(spec: { readonly id: string; readonly name: string; readonly origin: string }, upstream: Upstream) {
+  constructor(spec: { readonly id: string; readonly name: string; readonly origin: string }, upstream: Upstream, now: () => number) {
     this.id = spec.id;
     this.name = spec.name;
     this.origin = spec.origin;
     this.upstream = upstream;
+    this.hash = hashText(spec.id);
+    this.now = now;
   }
 
   get ready(): boolean {
@@ -49,6 +62,8 @@ export class Replica {
   set ready(ready: boolean) {
     if (ready && !this.readyNow) {
       this.epoch += 1;
+      this.readyAt = this.now();
+      this.health = healthy;
       clearTimeout(this.restTimer);
       this.restTimer = undefined;
     }

@@ -21,7 +21,7 @@ const upstream = { dispatch: () => true, close: async () => {} };
 function model(key: string, replicas: number, requests: number, { tokens = 0, now = Date.now } = {}) {
   const line = new ModelLine(limits, () => 0.999, now);
   for (let index = 0; index < replicas; index += 1) {
-    const replica = new Replica({ id: `${index}`, name: `m-${index}`, origin: `http://${index}` }, upstream);
+    const replica = new Replica({ id: `${index}`, name: `m-${index}`, origin: `http://${index}` }, upstream, Date.now);
     replica.ready = true;
     line.replicas.add(replica);
   }

@@ -1,6 +1,7 @@
 import { type Exchange, given } from './exchange.ts';
 import { wantsHeartbeats } from './heartbeat.ts';
 import type { Terms } from './place.ts';
+import { affinityKey, sessionHeader } from './policies/affinity.ts';
 import { estimatePromptTokens, estimateTokens } from './policies/tokens.ts';
 
 /** What a request brings into the line, whenever it joins: within the time that it has left. */
@@ -16,6 +17,15 @@ export function termsOf(exchange: Exchange, now: number): Terms {
     weight,
     priority,
     promptTokens: estimatePromptTokens(exchange.body.length),
+    affinity:
+      limits.balancing === 'PrefixAffinity'
+        ? affinityKey(tenant, exchange.fields, headerText(exchange.request.headers[sessionHeader]))
+        : undefined,
     tokens: estimateTokens(exchange.body.length, given(exchange.call).maxTokens, limits.maxOutputTokens),
   };
+}
+
+/** A header that came more than once is joined by node:http, all but a few of its own. */
+function headerText(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

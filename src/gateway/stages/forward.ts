@@ -1,6 +1,6 @@
-import { errors } from '../../core/errors.ts';
+import { errors, HttpError } from '../../core/errors.ts';
 import { describeError } from '../../core/failure.ts';
-import { attempt } from '../attempt.ts';
+import { type AttemptResult, attempt } from '../attempt.ts';
 import { CallerGone, type Exchange, given } from '../exchange.ts';
 import type { Stage } from '../pipeline.ts';
 import { type AttemptFailure, mayRetry } from '../policies/retry.ts';
@@ -27,6 +27,8 @@ export const forward: Stage = async (exchange, { clock, logger, models }) => {
     // Before its slot is free: a replica that leaves gets nobody more from the line, also when the cluster has not told yet.
     if (result.kind === 'failed' && result.failure.kind === 'left') replica.ready = false;
     if (result.kind === 'failed' && result.failure.kind === 'loading') line.rest(replica);
+    const verdict = verdictOn(result, exchange.outcome);
+    if (verdict) line.judge(lease, verdict);
     const usage = exchange.meter.read(exchange.body.length);
     if (usage) lease.settle(usage.promptTokens, usage.completionTokens);
     lease.release(result.kind !== 'failed');
@@ -49,6 +51,18 @@ export const forward: Stage = async (exchange, { clock, logger, models }) => {
     if (exchange.gone) throw new CallerGone();
   }
 };
+
+/** How the replica did; undefined when it was not its doing: the caller left, or the replica is about to go or to load. */
+function verdictOn(result: AttemptResult, outcome: number): 'answered' | 'failed' | undefined {
+  switch (result.kind) {
+    case 'answered':
+      return outcome >= 500 ? 'failed' : 'answered';
+    case 'failed':
+      return result.failure.kind === 'left' || result.failure.kind === 'loading' ? undefined : 'failed';
+    case 'refused':
+      return result.error instanceof HttpError && result.error.status !== 503 ? 'failed' : undefined;
+  }
+}
 
 function upstreamFailed(exchange: Exchange, failure: AttemptFailure): Error {
   const error = errors.upstreamFailed(given(exchange.call).model);

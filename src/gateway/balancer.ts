@@ -1,0 +1,124 @@
+import type { Random } from '../core/clock.ts';
+import { type Avoided, eligible, leastLoaded, nearest } from './policies/balance.ts';
+import { afterAnswer, afterFailure, afterTime, mayEject } from './policies/outliers.ts';
+import { alone, type Rank, rampedSlots, shareOfSlots, slowStartMs } from './policies/slots.ts';
+import type { Replica } from './replica.ts';
+import { after } from './timers.ts';
+
+/** A replica that starts slowly gets more of its slots so often. */
+const rampStepMs = 1_000;
+
+type BalancerOptions = {
+  readonly random: Random;
+  readonly now: () => number;
+  /** Called when a replica may take more, without a request that ended or a change that somebody made. */
+  readonly onRoom: () => void;
+};
+
+/** Who asks for a replica. */
+type Asking = { readonly avoided: Avoided<Replica> | undefined; readonly affinity: number | undefined };
+
+/** Chooses among the replicas of a model: how many requests each may have, and which one gets the next. */
+export class Balancer {
+  readonly replicas = new Set<Replica>();
+  private rank: Rank = alone;
+  private slots = 1;
+  /** As of the choice that is being made. */
+  private at = 0;
+  private hasMature = false;
+  private sparesOut = false;
+  private ramp: NodeJS.Timeout | undefined;
+  private readonly options: BalancerOptions;
+
+  constructor(options: BalancerOptions) {
+    this.options = options;
+  }
+
+  configure(slots: number, rank: Rank): void {
+    this.slots = slots;
+    this.rank = rank;
+  }
+
+  /** The replica that gets a request; undefined when none has a slot for it. */
+  choose({ avoided, affinity }: Asking): Replica | undefined {
+    this.look();
+    const near = affinity === undefined ? undefined : nearest(this.replicas, this.slotsOf, affinity, avoided);
+    return near ?? leastLoaded(this.replicas, this.slotsOf, this.options.random, avoided);
+  }
+
+  /** Whether a replica other than the avoided ones may be asked, full or not. */
+  hasOther(avoided: Avoided<Replica>): boolean {
+    this.look();
+    for (const replica of this.replicas) if (eligible(replica, avoided) && !this.isOut(replica)) return true;
+    return false;
+  }
+
+  /** Slots of all ready replicas together. */
+  get capacity(): number {
+    this.look();
+    let total = 0;
+    for (const replica of this.replicas) if (replica.ready) total += this.slotsOf(replica);
+    return total;
+  }
+
+  /** What fails too often one after the other is left alone for a while. */
+  judge(replica: Replica, verdict: 'answered' | 'failed'): void {
+    const { health } = replica;
+    const now = this.options.now();
+    if (verdict === 'answered') {
+      replica.health = afterAnswer(health, now);
+      return;
+    }
+    let outNow = 0;
+    let ready = 0;
+    for (const each of this.replicas) {
+      if (!each.ready) continue;
+      ready += 1;
+      if (each.health.kind === 'out') outNow += 1;
+    }
+    replica.health = afterFailure(health, now, mayEject(outNow, ready));
+    if (replica.health.kind !== 'out' || health.kind === 'out') return;
+    after(replica.health.until - now, () => {
+      replica.health = afterTime(replica.health, this.options.now());
+      if (this.replicas.has(replica)) this.options.onRoom();
+    }).unref();
+  }
+
+  /** Somebody waits: looks again when a replica that starts slowly may take more. */
+  watchRamp(): void {
+    if (this.ramp || !this.hasMature) return;
+    const isRamping = [...this.replicas].some((replica) => replica.ready && this.at - replica.readyAt < slowStartMs);
+    if (!isRamping) return;
+    this.ramp = after(rampStepMs, () => {
+      this.ramp = undefined;
+      this.options.onRoom();
+    }).unref();
+  }
+
+  private look(): void {
+    this.at = this.options.now();
+    this.hasMature = false;
+    let outNow = 0;
+    let ready = 0;
+    for (const replica of this.replicas) {
+      if (!replica.ready) continue;
+      ready += 1;
+      if (replica.health.kind === 'out') outNow += 1;
+      else if (this.at - replica.readyAt >= slowStartMs) this.hasMature = true;
+    }
+    // Replicas that left may have made the ejected ones too many of those that remain.
+    this.sparesOut = outNow > 0 && outNow <= Math.floor(ready / 2);
+  }
+
+  private isOut({ health }: Replica): boolean {
+    return this.sparesOut && health.kind === 'out';
+  }
+
+  private readonly slotsOf = (replica: Replica): number => {
+    if (this.isOut(replica)) return 0;
+    if (replica.health.kind === 'trial') return 1;
+    const share = shareOfSlots(this.slots, this.rank, replica.hash);
+    // Where all are fresh there is nobody to whom the rest could go.
+    return this.hasMature ? rampedSlots(share, this.at - replica.readyAt) : share;
+  };
+}
