@@ -127,9 +127,11 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
       const headers = downstreamHeaders(this.exchange, this.headers);
       headers.push('content-length', String(body.length));
       response.writeHead(this.status, headers).end(body);
+      if (this.status === 200) this.record(body);
     } else {
       this.begin();
       response.end(rest);
+      if (this.status === 200 && this.mode === 'events' && this.cutter.done) this.record(rest);
     }
     this.exchange.outcome = this.status;
     this.settle({ kind: 'answered' });
@@ -212,8 +214,16 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     this.begun = true;
   }
 
+  /** The answer has come to its good end, with these last bytes. */
+  private record(last: Buffer | undefined): void {
+    const { recorder } = this.exchange;
+    if (last) recorder?.add(last);
+    recorder?.end(String(this.headers['content-type'] ?? ''));
+  }
+
   private write(bytes: Buffer): void {
     this.begin();
+    this.exchange.recorder?.add(bytes);
     if (this.exchange.response.write(bytes) || this.stalled) return;
     this.stalled = true;
     this.controller?.pause();

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AnswerRecorder } from './cache/recorder.ts';
 import type { Model } from './models.ts';
 import type { Lease, Place } from './place.ts';
 import type { Caller } from './ports.ts';
@@ -39,6 +40,13 @@ export class Exchange {
   readonly meter = new Meter();
   /** Headers that the answer gets besides those of its worker: names and values in turn. */
   readonly answerHeaders: string[] = [];
+
+  /** Set by `cache`, where a deployment has one. */
+  cache: 'hit' | 'miss' | undefined;
+  /** Set by `cache`: keeps a copy of what the caller gets. */
+  recorder: AnswerRecorder | undefined;
+  /** A stage has answered it: no other is needed. */
+  answered = false;
 
   /** How it ended, as HTTP status: 499 when the caller left, the error's when an answer broke off after it began. */
   outcome = 0;

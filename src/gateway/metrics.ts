@@ -16,6 +16,7 @@ export class GatewayMetrics {
   private readonly queueWait: Histogram<'model'>;
   private readonly firstByte: Histogram<'model'>;
   private readonly duration: Histogram<'model'>;
+  private readonly cache: Counter<'model' | 'result'>;
   private readonly perModel: readonly (Counter<'model'> | Histogram<'model'>)[];
   private readonly models: Models;
   private readonly codes = new Map<string, Set<number>>();
@@ -57,6 +58,12 @@ export class GatewayMetrics {
       buckets: durationBuckets,
       registers,
     });
+    this.cache = new Counter({
+      name: 'modelfleet_gateway_cache_requests_total',
+      help: 'Requests whose answer might be one that was given before, by result: hit or miss.',
+      labelNames: ['model', 'result'],
+      registers,
+    });
     if (usageLog) {
       new Gauge({
         name: 'modelfleet_gateway_usage_records_lost',
@@ -84,6 +91,7 @@ export class GatewayMetrics {
     this.duration.observe({ model }, (now - exchange.arrivedAt) / 1000);
     if (exchange.leasedAt !== undefined) this.queueWait.observe({ model }, (exchange.leasedAt - exchange.arrivedAt) / 1000);
     if (exchange.firstByteAt !== undefined) this.firstByte.observe({ model }, (exchange.firstByteAt - exchange.arrivedAt) / 1000);
+    if (exchange.cache) this.cache.inc({ model, result: exchange.cache });
     if (exchange.retries > 0) this.retries.inc({ model }, exchange.retries);
   }
 
@@ -93,6 +101,7 @@ export class GatewayMetrics {
       if (model === unknownModel || this.models.find(model)) continue;
       for (const code of codes) this.requests.remove({ model, code });
       for (const metric of this.perModel) metric.remove({ model });
+      for (const result of ['hit', 'miss']) this.cache.remove({ model, result });
       this.codes.delete(model);
     }
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
+import type { ResponseCache } from './cache/response-cache.ts';
 import { CallerGone, type Exchange } from './exchange.ts';
 import type { LimitStore } from './limits/store.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -19,6 +20,8 @@ export type Services = {
   readonly metrics: GatewayMetrics;
   /** Where each request leaves its record, if anywhere. */
   readonly usage: Pick<UsageLog, 'add'> | undefined;
+  /** Undefined when the gateway keeps no answers, whatever deployments say. */
+  readonly responseCache: ResponseCache | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly maxBodyBytes: number;
@@ -36,5 +39,6 @@ export async function runStages(stages: readonly Stage[], exchange: Exchange, se
     const pending = stage(exchange, services);
     if (pending) await pending;
     if (exchange.gone) throw new CallerGone();
+    if (exchange.answered) return;
   }
 }

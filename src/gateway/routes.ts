@@ -3,6 +3,7 @@ import { accept } from './stages/accept.ts';
 import { account } from './stages/account.ts';
 import { authenticate } from './stages/authenticate.ts';
 import { authorise } from './stages/authorise.ts';
+import { cache } from './stages/cache.ts';
 import { forward } from './stages/forward.ts';
 import { limit } from './stages/limit.ts';
 import { describeModel, listModels, modelPathPrefix } from './stages/list-models.ts';
@@ -16,7 +17,21 @@ import { resolve } from './stages/resolve.ts';
 import { shape } from './stages/shape.ts';
 
 /** The way of a request to a model. `account` is first because it sees every end, also that of a refused request. */
-const inference: readonly Stage[] = [account, accept, authenticate, read, parse, resolve, authorise, limit, shape, queue, pick, forward];
+const inference: readonly Stage[] = [
+  account,
+  accept,
+  authenticate,
+  read,
+  parse,
+  resolve,
+  authorise,
+  limit,
+  shape,
+  cache,
+  queue,
+  pick,
+  forward,
+];
 
 type Route = { readonly method: 'GET' | 'POST'; readonly stages: readonly Stage[]; readonly probe?: true };
 

@@ -6,6 +6,7 @@ import { urlOf } from '../core/listen.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { serveOperations } from '../core/operations-server.ts';
 import { TokenFile } from '../core/token-file.ts';
+import { ResponseCache } from './cache/response-cache.ts';
 import { Certificate, type CertificateFiles } from './certificate.ts';
 import { MemoryStore } from './limits/memory-store.ts';
 import type { LimitStore } from './limits/store.ts';
@@ -34,6 +35,8 @@ export type ServeOptions = {
   readonly limits?: LimitStore | undefined;
   /** Largest request body in bytes: 16 MiB unless told otherwise. */
   readonly maxBodyBytes?: number | undefined;
+  /** Most bytes of answers that are kept to be given again, for deployments with a cache: 64 MiB unless told otherwise, 0 for none. */
+  readonly responseCacheBytes?: number | undefined;
   /** Longest time until a request's headers are complete: 15 s unless told otherwise. */
   readonly headersTimeoutMs?: number | undefined;
   /** Longest time until a request has been received: 60 s unless told otherwise. */
@@ -58,6 +61,7 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
   const certificate = options.tls && (await Certificate.load(options.tls, clock, logger));
   const tokens = options.statsTokenFile === undefined ? undefined : await TokenFile.open(options.statsTokenFile);
   const stats = tokens && new StatsStream({ models, tokens, gateway: hostname(), clock, logger });
+  const cacheBytes = options.responseCacheBytes ?? 64 * 1_048_576;
   const ending = new AbortController();
   const plane = new DataPlane(
     {
@@ -68,6 +72,7 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
       closing: () => ending.signal.aborted,
       metrics: new GatewayMetrics(registry, models, options.usageLog),
       usage: options.usageLog,
+      responseCache: cacheBytes > 0 ? new ResponseCache(cacheBytes) : undefined,
       clock,
       logger,
       maxBodyBytes: options.maxBodyBytes ?? 16 * 1_048_576,

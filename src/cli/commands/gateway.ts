@@ -22,6 +22,7 @@ type Options = {
   tlsCertFile?: string;
   tlsKeyFile?: string;
   statsTokenFile?: string;
+  responseCacheBytes: number;
   usageLog?: string;
   usageLogMaxBytes: number;
   usageLogFiles: number;
@@ -47,6 +48,12 @@ export function gatewayCommand(): Command {
     .option(
       '--stats-token-file <file>',
       'serve /stats on --metrics-port to whoever has a token of this file, one a line; read again at each use',
+    )
+    .option(
+      '--response-cache-bytes <number>',
+      'memory for answers of deployments with serving.cache; 0 for none',
+      wholeNumber(0, 2 ** 40),
+      64 * 1_048_576,
     )
     .option('--usage-log <file>', 'write a line of JSON for each request: its tenant, model, tokens and times; - is stdout')
     .option('--usage-log-max-bytes <number>', 'put the usage log aside before it gets larger', wholeNumber(4096, 2 ** 40), 100 * 1_048_576)

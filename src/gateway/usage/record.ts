@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { Exchange } from '../exchange.ts';
+import { estimateTokens } from '../policies/tokens.ts';
+import type { Usage } from './meter.ts';
 
 const count = z.int().min(0);
 const milliseconds = z.number().min(0);
@@ -26,6 +28,8 @@ export const usageRecord = z.object({
   status: z.int(),
   /** Code of the error that it was answered with. */
   error: z.string().exactOptional(),
+  /** Whether the answer was one that had been given before; left out where none may be. */
+  cache: z.enum(['hit', 'miss']).exactOptional(),
   promptTokens: count,
   completionTokens: count,
   cachedTokens: count,
@@ -51,7 +55,7 @@ const maxPath = 128;
 /** What an exchange that has ended at `now` leaves behind. */
 export function recordOf(exchange: Exchange, now: number): UsageRecord {
   const { caller, call, model, lease, outcome, errorCode, arrivedAt, leasedAt, firstByteAt, retries } = exchange;
-  const usage = exchange.meter.read(exchange.body.length);
+  const usage = exchange.meter.read(exchange.body.length) ?? abandoned(exchange);
   const denied = isDenial(outcome) && leasedAt === undefined;
   const from = denied ? exchange.request.socket.remoteAddress : undefined;
   return {
@@ -65,6 +69,7 @@ export function recordOf(exchange: Exchange, now: number): UsageRecord {
     ...(call && { stream: call.stream }),
     status: outcome,
     ...(errorCode !== undefined && { error: errorCode }),
+    ...(exchange.cache && { cache: exchange.cache }),
     promptTokens: usage?.promptTokens ?? 0,
     completionTokens: usage?.completionTokens ?? 0,
     cachedTokens: usage?.cachedTokens ?? 0,
@@ -75,6 +80,12 @@ export function recordOf(exchange: Exchange, now: number): UsageRecord {
     ...(retries > 0 && { retries }),
     ...(from !== undefined && { from }),
   };
+}
+
+/** The prompt of a caller who left while a replica worked for him, before anything of an answer came: it has been read for him. */
+function abandoned({ outcome, leasedAt, body }: Exchange): Usage | undefined {
+  if (outcome !== 499 || leasedAt === undefined) return undefined;
+  return { promptTokens: estimateTokens(body.length, 0, 0), completionTokens: 0, cachedTokens: 0, countedBy: 'gateway' };
 }
 
 /** Whether a status says that the caller may not, or not so much. */
