@@ -2,6 +2,7 @@ import { type Random, systemClock } from '../core/clock.ts';
 import type { InformerCache } from '../kube/index.ts';
 import { Fleet } from './fleet.ts';
 import { KeyIndex } from './identity/keys.ts';
+import type { Peers } from './peers.ts';
 import { openPool } from './replica.ts';
 import { type Gateway, type ServeOptions, serve } from './serve.ts';
 import { type Counts, countRequests } from './stats.ts';
@@ -13,6 +14,8 @@ export type GatewayOptions = ServeOptions & {
   readonly cache: InformerCache;
   /** Serve the models of this namespace only. */
   readonly namespace?: string | undefined;
+  /** The other gateways, with whom this one shares the replicas; there are none unless told. */
+  readonly peers?: Peers | undefined;
   readonly random?: Random | undefined;
 };
 
@@ -27,20 +30,26 @@ export type ClusterGateway = Gateway & {
  * Rejects when an address is taken.
  */
 export async function startGateway(options: GatewayOptions): Promise<ClusterGateway> {
-  const { cache, namespace, random = Math.random, clock = systemClock } = options;
+  const { cache, namespace, peers, random = Math.random, clock = systemClock } = options;
   const fleet = new Fleet({ open: openPool, random, now: () => clock.now() });
   const keys = new KeyIndex();
+  const unsubscribe = peers?.subscribe((rank) => fleet.setRank(rank));
+  if (peers) fleet.setRank(peers.rank);
   const watch = watchCluster(cache, fleet, keys, namespace);
-  const gateway = await serve(fleet, keys, watch.waitingFor, options).catch((error: unknown) => {
-    watch.stop();
-    throw error;
-  });
+  const gateway = await serve(fleet, keys, watch.waitingFor, { ...(peers && { gateways: () => peers.rank.gateways }), ...options }).catch(
+    (error: unknown) => {
+      watch.stop();
+      unsubscribe?.();
+      throw error;
+    },
+  );
   return {
     ...gateway,
     requests: () => countRequests(fleet.all()),
     async close(closeOptions) {
       await gateway.close(closeOptions);
       watch.stop();
+      unsubscribe?.();
       await fleet.close();
     },
   };

@@ -31,6 +31,8 @@ export type ServeOptions = {
   readonly statsTokenFile?: string | undefined;
   /** Where the metrics go too, when the process has more of them. */
   readonly registry?: Registry | undefined;
+  /** How many gateways share the limits that each counts in its own memory: 1 unless told. */
+  readonly gateways?: (() => number) | undefined;
   /** Counts what tenants use: in this process, as if it were the only gateway, unless told otherwise. */
   readonly limits?: LimitStore | undefined;
   /** Largest request body in bytes: 16 MiB unless told otherwise. */
@@ -67,7 +69,7 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
     {
       models,
       keys,
-      limits: options.limits ?? new MemoryStore(clock, () => 1),
+      limits: options.limits ?? new MemoryStore(clock, options.gateways ?? (() => 1)),
       ready: () => waitingFor().length === 0,
       closing: () => ending.signal.aborted,
       metrics: new GatewayMetrics(registry, models, options.usageLog),

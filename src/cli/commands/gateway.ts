@@ -1,12 +1,15 @@
+import { hostname } from 'node:os';
 import { Command } from 'commander';
 import { systemClock } from '../../core/clock.ts';
 import { createLogger, type Logger } from '../../core/logger.ts';
 import type { CertificateFiles } from '../../gateway/certificate.ts';
 import { startGateway } from '../../gateway/gateway.ts';
+import { Peers } from '../../gateway/peers.ts';
 import { UsageLog } from '../../gateway/usage/log.ts';
 import { RotatingFile, streamOutput } from '../../gateway/usage/output.ts';
 import { countResponses, InformerCache, KubeClient, loadKubeConfig } from '../../kube/index.ts';
 import { duration, portNumber, wholeNumber } from '../options.ts';
+import { podNamespace } from '../pod-namespace.ts';
 import { processMetrics } from '../process-metrics.ts';
 import { aborted, onStopSignal } from '../stop-signal.ts';
 
@@ -22,6 +25,8 @@ type Options = {
   tlsCertFile?: string;
   tlsKeyFile?: string;
   statsTokenFile?: string;
+  peerSelector?: string;
+  peerNamespace?: string;
   responseCacheBytes: number;
   usageLog?: string;
   usageLogMaxBytes: number;
@@ -58,6 +63,11 @@ export function gatewayCommand(): Command {
     .option('--usage-log <file>', 'write a line of JSON for each request: its tenant, model, tokens and times; - is stdout')
     .option('--usage-log-max-bytes <number>', 'put the usage log aside before it gets larger', wholeNumber(4096, 2 ** 40), 100 * 1_048_576)
     .option('--usage-log-files <number>', 'usage logs put aside that are kept, as FILE.1 (the newest), FILE.2 …', wholeNumber(0, 1000), 10)
+    .option(
+      '--peer-selector <labels>',
+      'labels of the gateways’ pods: the ready ones share the replicas’ slots; unless given, this gateway takes them all',
+    )
+    .option('--peer-namespace <name>', 'namespace of those pods; the pod’s own unless given, outside of a cluster all')
     .action(run);
 }
 
@@ -71,11 +81,12 @@ async function run(options: Options): Promise<void> {
   const config = await loadKubeConfig({ path: options.kubeconfig, context: options.context });
   const client = KubeClient.fromKubeConfig(config, { userAgent: 'modelfleet-gateway', onResponse: countResponses(registry) });
   const cache = new InformerCache(client, { logger });
+  const peers = watchPeers(options, cache);
   const cacheStop = new AbortController();
   const running = cache.run(cacheStop.signal);
 
   try {
-    const gateway = await startGateway({ ...options, usageLog, tls, cache, registry, logger });
+    const gateway = await startGateway({ ...options, peers, usageLog, tls, cache, registry, logger });
     logger.info({ url: gateway.url, metrics: gateway.metricsUrl }, 'the gateway listens');
     await aborted(stop);
     logger.info({ reason: stop.reason.message, drainMs: options.drainTimeout }, 'the gateway stops once running answers have ended');
@@ -86,6 +97,12 @@ async function run(options: Options): Promise<void> {
     await running;
     await client.close();
   }
+}
+
+/** A pod's host name is its own name. */
+function watchPeers({ peerSelector: selector, peerNamespace }: Options, cache: InformerCache): Peers | undefined {
+  if (selector === undefined) return undefined;
+  return Peers.watch(cache, { selector, namespace: peerNamespace ?? podNamespace(), own: hostname() });
 }
 
 async function openUsageLog(options: Options, logger: Logger): Promise<UsageLog | undefined> {
