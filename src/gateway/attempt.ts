@@ -40,7 +40,7 @@ export function attempt(exchange: Exchange, options: AttemptOptions): Promise<At
   return new Promise((resolve) => {
     const handler = new AttemptHandler(exchange, options, resolve);
     options.replica.upstream.dispatch(
-      { method: 'POST', path: exchange.path, headers: upstreamHeaders(exchange), body: exchange.body },
+      { method: 'POST', path: exchange.translation?.path ?? exchange.path, headers: upstreamHeaders(exchange), body: exchange.body },
       handler,
     );
   });
@@ -116,14 +116,17 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (this.settled) return;
     const { response } = this.exchange;
-    const rest = this.mode === 'events' ? this.events(this.cutter.rest()) : undefined;
+    const rest = this.mode === 'events' ? this.lastEvents() : undefined;
     if (this.mode === 'whole' && this.exchange.inEvents) {
       this.endEvents(this.takeCollected());
       return;
     }
     if (this.mode === 'whole') {
-      const body = this.takeCollected();
-      if (this.status < 300) this.exchange.meter.whole(body);
+      let body = this.takeCollected();
+      if (this.status < 300) {
+        this.exchange.meter.whole(body);
+        body = this.exchange.translation?.answer.whole(body) ?? body;
+      }
       const headers = downstreamHeaders(this.exchange, this.headers);
       headers.push('content-length', String(body.length));
       response.writeHead(this.status, headers).end(body);
@@ -177,7 +180,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     this.exchange.outcome = whole ? this.status : error.status;
     if (!whole) this.exchange.errorCode = error.code ?? error.type;
     if (whole) response.end();
-    else if (this.mode === 'events') response.end(errorEvent(error));
+    else if (this.mode === 'events') response.end(this.exchange.translation?.answer.error(error) ?? errorEvent(error));
     else response.destroy();
     this.settle({ kind: 'answered' });
   }
@@ -234,7 +237,15 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
   }
 
   private events(events: Buffer | undefined): Buffer | undefined {
-    return events && this.exchange.meter.events(events);
+    const { meter, translation } = this.exchange;
+    const seen = events && meter.events(events);
+    return seen && translation ? translation.answer.events(seen) : seen;
+  }
+
+  private lastEvents(): Buffer | undefined {
+    const rest = this.events(this.cutter.rest());
+    const more = this.exchange.translation?.answer.end();
+    return rest && more ? Buffer.concat([rest, more]) : (rest ?? more);
   }
 
   private piece(bytes: Buffer): Buffer {

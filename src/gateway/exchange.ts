@@ -3,6 +3,8 @@ import type { AnswerRecorder } from './cache/recorder.ts';
 import type { Model } from './models.ts';
 import type { Lease, Place } from './place.ts';
 import type { Caller } from './ports.ts';
+import type { Changes } from './surface/splice.ts';
+import type { Translation } from './surface/translator.ts';
 import { Meter } from './usage/meter.ts';
 
 /** What the gateway reads of a request's body. */
@@ -41,6 +43,10 @@ export class Exchange {
   /** Headers that the answer gets besides those of its worker: names and values in turn. */
   readonly answerHeaders: string[] = [];
 
+  /** Set by `translate`: the request goes to the worker in other words. */
+  translation: Translation | undefined;
+  /** Set by `shape`: what the deployment has changed. */
+  changes: Changes | undefined;
   /** Set by `cache`, where a deployment has one. */
   cache: 'hit' | 'miss' | undefined;
   /** Set by `cache`: keeps a copy of what the caller gets. */

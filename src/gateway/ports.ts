@@ -51,6 +51,8 @@ export type ModelSpec = {
   /** Milliseconds since the Unix epoch. */
   readonly createdAt: number;
   readonly limits: ServingLimits;
+  /** Its workers know OpenAI's responses; else they are asked for chats. */
+  readonly servesResponses?: boolean | undefined;
   readonly availability: Availability;
   /** Labels of the deployment, by which tenants may be given models. */
   readonly labels?: Readonly<Record<string, string>> | undefined;

@@ -15,6 +15,7 @@ import { read } from './stages/read.ts';
 import { notAllowed, notFound, refuseClosing } from './stages/refuse.ts';
 import { resolve } from './stages/resolve.ts';
 import { shape } from './stages/shape.ts';
+import { translate } from './stages/translate.ts';
 
 /** The way of a request to a model. `account` is first because it sees every end, also that of a refused request. */
 const inference: readonly Stage[] = [
@@ -33,11 +34,15 @@ const inference: readonly Stage[] = [
   forward,
 ];
 
+/** The same for a surface that not every worker knows. */
+const responses: readonly Stage[] = inference.flatMap((stage) => (stage === shape ? [translate, shape] : [stage]));
+
 type Route = { readonly method: 'GET' | 'POST'; readonly stages: readonly Stage[]; readonly probe?: true };
 
 const routes = new Map<string, Route>([
   ['/v1/chat/completions', { method: 'POST', stages: inference }],
   ['/v1/completions', { method: 'POST', stages: inference }],
+  ['/v1/responses', { method: 'POST', stages: responses }],
   ['/v1/embeddings', { method: 'POST', stages: inference }],
   ['/generate', { method: 'POST', stages: inference }],
   ['/v1/models', { method: 'GET', stages: [account, authenticate, listModels] }],

@@ -64,6 +64,7 @@ function modelSpec(deployment: ModelDeployment): ModelSpec {
     names: servedNames(deployment).filter((name) => name !== key),
     createdAt: Date.parse(deployment.metadata.creationTimestamp ?? '') || 0,
     limits: servingLimits(deployment),
+    servesResponses: deployment.spec.engine?.type === 'VLLM',
     availability: availabilityOf(deployment),
     labels: deployment.metadata.labels,
     loading: loading && { phase: loading.phase, percent: loading.percent, etaSeconds: loading.etaSeconds ?? undefined },

@@ -3,7 +3,6 @@ import { AnswerRecorder } from '../cache/recorder.ts';
 import { type Exchange, given } from '../exchange.ts';
 import { downstreamHeaders } from '../headers.ts';
 import type { Stage } from '../pipeline.ts';
-import { shapeRequest } from '../surface/shape.ts';
 
 /** Gives an answer that was given before, to the same request of the same tenant; else keeps the one that comes. */
 export const cache: Stage = (exchange, { responseCache, clock }) => {
@@ -36,9 +35,6 @@ export const cache: Stage = (exchange, { responseCache, clock }) => {
   });
 };
 
-function keyOf(exchange: Exchange): string | undefined {
-  const { spec } = given(exchange.model);
-  const { path, fields } = exchange;
-  const changes = shapeRequest(path, fields, spec.limits)?.changes;
-  return cacheKey({ tenant: given(exchange.caller).tenant, model: spec.key, path, fields, changes });
+function keyOf({ caller, model, path, fields, changes }: Exchange): string | undefined {
+  return cacheKey({ tenant: given(caller).tenant, model: given(model).spec.key, path, fields, changes });
 }

@@ -30,5 +30,6 @@ test('the result means what was asked for, whatever the JSON', () => {
       const result = spliceFields(body, present, { set: JSON.parse(JSON.stringify(set)) });
       expect(JSON.parse(result.toString())).toEqual(JSON.parse(JSON.stringify({ ...present, ...set })));
     }),
+    { examples: [[{ max_tokens: [], toString: [] }, { max_tokens: {} }, 0]] },
   );
 });

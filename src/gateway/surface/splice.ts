@@ -32,7 +32,8 @@ export function spliceFields(body: Buffer, present: Readonly<Record<string, unkn
   }
   if (absent.length < fields.length || prepend) {
     for (const { name, start, end } of members(body, begin)) {
-      const value = set[name];
+      // A caller may name a field `toString`.
+      const value = Object.hasOwn(set, name) ? set[name] : undefined;
       // A field that is there twice is replaced twice: whichever a worker takes, it takes ours.
       if (value !== undefined) edits.push({ start, end, text: JSON.stringify(value) });
       else if (name === prepend?.field && body[start] === openBracket) {
