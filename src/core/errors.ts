@@ -180,6 +180,12 @@ export const errors = catalogue({
     code: 'starting',
     message: () => 'The gateway is starting and does not know keys and models yet. Try again.',
   },
+  limitsUnavailable: {
+    status: 503,
+    type: 'service_unavailable',
+    code: 'limits_unavailable',
+    message: () => 'The gateway cannot tell now how much you have used. Try again later.',
+  },
   upstreamFailed: {
     status: 502,
     type: 'api_error',

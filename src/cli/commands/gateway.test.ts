@@ -200,9 +200,11 @@ test.each([
   [['--tls-cert-file', '/none', '--tls-key-file', '/none'], 'Cannot read /none, which TLS needs'],
   [['--stats-token-file', '/none'], 'Cannot read the tokens in /none'],
   [['--drain-timeout', 'soon'], '"soon" is not a duration such as 30s'],
+  [['--redis-url', 'http://:secret@cache'], '--redis-url is no address of a Redis: give one'],
 ])('refuses %j and says what it expects', async (flags, sentence) => {
   const { child, output } = start(...flags);
   const [code] = await once(child, 'exit');
   expect(code).toBe(1);
   expect(output()).toContain(sentence);
+  expect(output()).not.toContain('secret');
 });

@@ -1,9 +1,10 @@
 import { hostname } from 'node:os';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { systemClock } from '../../core/clock.ts';
 import { createLogger, type Logger } from '../../core/logger.ts';
 import type { CertificateFiles } from '../../gateway/certificate.ts';
 import { startGateway } from '../../gateway/gateway.ts';
+import { RedisStore } from '../../gateway/limits/redis-store.ts';
 import { Peers } from '../../gateway/peers.ts';
 import { UsageLog } from '../../gateway/usage/log.ts';
 import { RotatingFile, streamOutput } from '../../gateway/usage/output.ts';
@@ -27,6 +28,7 @@ type Options = {
   statsTokenFile?: string;
   peerSelector?: string;
   peerNamespace?: string;
+  redisUrl?: string;
   responseCacheBytes: number;
   usageLog?: string;
   usageLogMaxBytes: number;
@@ -68,11 +70,18 @@ export function gatewayCommand(): Command {
       'labels of the gateways’ pods: the ready ones share the replicas’ slots; unless given, this gateway takes them all',
     )
     .option('--peer-namespace <name>', 'namespace of those pods; the pod’s own unless given, outside of a cluster all')
+    .addOption(
+      new Option(
+        '--redis-url <url>',
+        'Redis or Valkey in which all gateways count limits together; each counts its share of them without',
+      ).env('MODELFLEET_REDIS_URL'),
+    )
     .action(run);
 }
 
 async function run(options: Options): Promise<void> {
   const tls = certificateFiles(options);
+  checkRedisUrl(options.redisUrl);
   const stop = onStopSignal();
   const logger = createLogger('gateway');
   const registry = processMetrics();
@@ -84,19 +93,33 @@ async function run(options: Options): Promise<void> {
   const peers = watchPeers(options, cache);
   const cacheStop = new AbortController();
   const running = cache.run(cacheStop.signal);
+  const limits = sharedLimits(options, peers, logger);
 
   try {
-    const gateway = await startGateway({ ...options, peers, usageLog, tls, cache, registry, logger });
+    const gateway = await startGateway({ ...options, peers, limits, usageLog, tls, cache, registry, logger });
     logger.info({ url: gateway.url, metrics: gateway.metricsUrl }, 'the gateway listens');
     await aborted(stop);
     logger.info({ reason: stop.reason.message, drainMs: options.drainTimeout }, 'the gateway stops once running answers have ended');
     await gateway.close({ drainMs: options.drainTimeout, graceMs: closeGraceMs });
   } finally {
+    await limits?.close();
     await usageLog?.close();
     cacheStop.abort();
     await running;
     await client.close();
   }
+}
+
+/** The address may hold a password, so the message does not repeat it. Throws. */
+function checkRedisUrl(text: string | undefined): void {
+  if (text === undefined || ['redis:', 'rediss:'].includes(URL.parse(text)?.protocol ?? '')) return;
+  throw new Error('--redis-url is no address of a Redis: give one such as redis://host:6379/0, or rediss:// for TLS.');
+}
+
+/** Limits that all gateways count together. */
+function sharedLimits({ redisUrl: url }: Options, peers: Peers | undefined, logger: Logger): RedisStore | undefined {
+  if (url === undefined) return undefined;
+  return new RedisStore({ url, clock: systemClock, random: Math.random, logger, gateways: () => peers?.rank.gateways ?? 1 });
 }
 
 /** A pod's host name is its own name. */
