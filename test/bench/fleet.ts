@@ -6,31 +6,40 @@ import { generateApiKey, hashApiKey } from '../../src/core/api-keys.ts';
 import { type KubeClient, pods, resourceType } from '../../src/kube/index.ts';
 import { applyManifest, parseManifest } from '../../src/local/manifests.ts';
 
-/** Puts a model with one ready replica at `origin` into the cluster, and a tenant; answers the tenant's key. */
-export async function publishModel(client: KubeClient, name: string, origin: string): Promise<string> {
+type Serving = NonNullable<ModelDeployment['spec']['serving']>;
+
+/** Bounds that no benchmark meets. */
+const wide: Serving = { maxConcurrencyPerReplica: 1024, maxQueue: 1024 };
+
+/** Puts a model with a ready replica at each of the origins into the cluster, and a tenant; answers the tenant's key. */
+export async function publishModel(client: KubeClient, name: string, origins: string | readonly string[], serving = wide): Promise<string> {
   for (const [file, definition] of Object.entries(customResourceDefinitions()))
     await applyManifest(client, parseManifest(definition, file), { fieldManager: 'bench', force: true });
 
   const key = generateApiKey();
   await client.create(resourceType<Tenant>(tenantResource), {
-    metadata: { name: 'bench' },
+    metadata: { name: `bench-${name}` },
     spec: { keys: [{ name: 'bench', hash: hashApiKey(key) }] },
   });
   await client.create(resourceType<ModelDeployment>(modelDeploymentResource), {
     metadata: { name, namespace: 'default' },
-    spec: { model: { source: 'file:///models/none.gguf' }, serving: { maxConcurrencyPerReplica: 1024, maxQueue: 1024 } },
+    spec: { model: { source: 'file:///models/none.gguf' }, serving },
   });
+  for (const [index, origin] of [origins].flat().entries()) await publishReplica(client, name, index, origin);
+  return key;
+}
+
+async function publishReplica(client: KubeClient, model: string, index: number, origin: string): Promise<void> {
   const { hostname, port } = new URL(origin);
   const pod = await client.create(pods, {
     metadata: {
-      name: `${name}-0`,
+      name: `${model}-${index}`,
       namespace: 'default',
-      labels: { [labels.model]: name },
+      labels: { [labels.model]: model },
       annotations: { [annotations.ports]: JSON.stringify({ http: Number(port), management: Number(port) }) },
     },
     spec: { nodeName: 'bench', containers: [{ name: 'worker', image: 'mock' }] },
   });
   const status = { phase: 'Running', podIP: hostname, conditions: [{ type: 'Ready', status: 'True' }] };
   await client.update(pods, { ...pod, status }, { subresource: 'status' });
-  return key;
 }
