@@ -6,6 +6,7 @@ import { urlOf } from '../core/listen.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { serveOperations } from '../core/operations-server.ts';
 import { TokenFile } from '../core/token-file.ts';
+import { type AdminAddress, serveAdmin } from './admin/server.ts';
 import { ResponseCache } from './cache/response-cache.ts';
 import { Certificate, type CertificateFiles } from './certificate.ts';
 import { MemoryStore } from './limits/memory-store.ts';
@@ -29,6 +30,8 @@ export type ServeOptions = {
   readonly tls?: CertificateFiles | undefined;
   /** Serve `/stats` on the metrics port to whoever has a token of this file; there is none unless told. */
   readonly statsTokenFile?: string | undefined;
+  /** Serve the admin surface, in plain HTTP on the same host; there is none unless told. */
+  readonly admin?: AdminAddress | undefined;
   /** Where the metrics go too, when the process has more of them. */
   readonly registry?: Registry | undefined;
   /** How many gateways share the limits that each counts in its own memory: 1 unless told. */
@@ -53,6 +56,7 @@ export type ServeOptions = {
 export type Gateway = {
   readonly url: string;
   readonly metricsUrl: string;
+  readonly adminUrl?: string | undefined;
   /** Ends as the data plane does; the probes say so from the first moment on, and are answered to the last. */
   close(options?: CloseOptions): Promise<void>;
 };
@@ -65,11 +69,13 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
   const stats = tokens && new StatsStream({ models, tokens, gateway: hostname(), clock, logger });
   const cacheBytes = options.responseCacheBytes ?? 64 * 1_048_576;
   const ending = new AbortController();
+  const limits = options.limits ?? new MemoryStore(clock, options.gateways ?? (() => 1));
+  const isMissing = () => (ending.signal.aborted ? ['the end: it stops'] : waitingFor());
   const plane = new DataPlane(
     {
       models,
       keys,
-      limits: options.limits ?? new MemoryStore(clock, options.gateways ?? (() => 1)),
+      limits,
       ready: () => waitingFor().length === 0,
       closing: () => ending.signal.aborted,
       metrics: new GatewayMetrics(registry, models, options.usageLog),
@@ -87,25 +93,34 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
     {
       registry,
       logger,
-      waitingFor: () => (ending.signal.aborted ? ['the end: it stops'] : waitingFor()),
+      waitingFor: isMissing,
       routes: stats && { [statsPath]: stats.answer },
     },
   );
+  const admin =
+    options.admin &&
+    (await serveAdmin(host, options.admin, { models, limits, registry, waitingFor: isMissing, logger }).catch(async (error: unknown) => {
+      await operations.close();
+      throw error;
+    }));
   try {
     const port = await plane.listen({ host, port: options.port, flag: '--port' });
     const renewing = certificate?.follow((pair) => plane.setIdentity(pair), ending.signal);
     return {
       url: urlOf(host, port, certificate ? 'https' : 'http'),
       metricsUrl: `${urlOf(host, operations.port)}/metrics`,
+      adminUrl: admin && urlOf(host, admin.port),
       async close(closeOptions) {
         ending.abort();
         await plane.close(closeOptions);
         await renewing;
         stats?.close();
+        await admin?.close();
         await operations.close();
       },
     };
   } catch (error) {
+    await admin?.close();
     await operations.close();
     throw error;
   }

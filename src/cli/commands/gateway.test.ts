@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, type IncomingMessage, request as send } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -208,3 +208,28 @@ test.each([
   expect(output()).toContain(sentence);
   expect(output()).not.toContain('secret');
 });
+
+test('a drain that the admin surface is asked for ends it as SIGTERM does, with its last usage record', async () => {
+  const [tokens, log] = [join(directory, 'admin'), join(directory, 'usage.jsonl')];
+  await writeFile(tokens, 'an-admin-token-of-some-length');
+  const { child, url, output } = start('--port', '0', '--admin-port', '0', '--admin-token-file', tokens, '--usage-log', log);
+  const origin = await url();
+  await eventually(async () => (await fetch(`${origin}/readyz`)).status === 200);
+  const answer = await fetch(`${origin}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer mf-k' },
+    body: JSON.stringify({ model: 'm', stream: true }),
+  });
+
+  const ended = once(child, 'exit');
+  const admin = /"admin":"([^"]+)"/.exec(output())?.[1];
+  const headers = { authorization: 'Bearer an-admin-token-of-some-length' };
+  expect((await fetch(`${admin}/drain`, { method: 'POST', headers })).status).toBe(202);
+  expect(await answer.text()).toBe(streamedAnswer('m', 40));
+  expect(await ended).toEqual([0, null]);
+  const records = (await readFile(log, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(records.at(-1)).toMatchObject({ tenant: 'acme', key: 'k', model: 'ns/m', status: 200, completionTokens: 40 });
+}, 60_000);

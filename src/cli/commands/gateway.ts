@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { Command, Option } from 'commander';
 import { systemClock } from '../../core/clock.ts';
 import { createLogger, type Logger } from '../../core/logger.ts';
+import type { AdminAddress } from '../../gateway/admin/server.ts';
 import type { CertificateFiles } from '../../gateway/certificate.ts';
 import { startGateway } from '../../gateway/gateway.ts';
 import { RedisStore } from '../../gateway/limits/redis-store.ts';
@@ -29,6 +30,8 @@ type Options = {
   peerSelector?: string;
   peerNamespace?: string;
   redisUrl?: string;
+  adminPort?: number;
+  adminTokenFile?: string;
   responseCacheBytes: number;
   usageLog?: string;
   usageLogMaxBytes: number;
@@ -62,6 +65,8 @@ export function gatewayCommand(): Command {
       wholeNumber(0, 2 ** 40),
       64 * 1_048_576,
     )
+    .option('--admin-port <number>', 'port of the admin surface, in plain HTTP: queues, limits, metrics, drain', portNumber)
+    .option('--admin-token-file <file>', 'who may use it: whoever has a token of this file, one a line; read again at each use')
     .option('--usage-log <file>', 'write a line of JSON for each request: its tenant, model, tokens and times; - is stdout')
     .option('--usage-log-max-bytes <number>', 'put the usage log aside before it gets larger', wholeNumber(4096, 2 ** 40), 100 * 1_048_576)
     .option('--usage-log-files <number>', 'usage logs put aside that are kept, as FILE.1 (the newest), FILE.2 …', wholeNumber(0, 1000), 10)
@@ -82,7 +87,9 @@ export function gatewayCommand(): Command {
 async function run(options: Options): Promise<void> {
   const tls = certificateFiles(options);
   checkRedisUrl(options.redisUrl);
-  const stop = onStopSignal();
+  const drain = new AbortController();
+  const stop = AbortSignal.any([onStopSignal(), drain.signal]);
+  const admin = adminAddress(options, () => drain.abort(new DOMException('stopped by a drain', 'AbortError')));
   const logger = createLogger('gateway');
   const registry = processMetrics();
   const usageLog = await openUsageLog(options, logger);
@@ -96,8 +103,8 @@ async function run(options: Options): Promise<void> {
   const limits = sharedLimits(options, peers, logger);
 
   try {
-    const gateway = await startGateway({ ...options, peers, limits, usageLog, tls, cache, registry, logger });
-    logger.info({ url: gateway.url, metrics: gateway.metricsUrl }, 'the gateway listens');
+    const gateway = await startGateway({ ...options, admin, peers, limits, usageLog, tls, cache, registry, logger });
+    logger.info({ url: gateway.url, metrics: gateway.metricsUrl, admin: gateway.adminUrl }, 'the gateway listens');
     await aborted(stop);
     logger.info({ reason: stop.reason.message, drainMs: options.drainTimeout }, 'the gateway stops once running answers have ended');
     await gateway.close({ drainMs: options.drainTimeout, graceMs: closeGraceMs });
@@ -126,6 +133,14 @@ function sharedLimits({ redisUrl: url }: Options, peers: Peers | undefined, logg
 function watchPeers({ peerSelector: selector, peerNamespace }: Options, cache: InformerCache): Peers | undefined {
   if (selector === undefined) return undefined;
   return Peers.watch(cache, { selector, namespace: peerNamespace ?? podNamespace(), own: hostname() });
+}
+
+function adminAddress({ adminPort: port, adminTokenFile: tokenFile }: Options, onDrain: () => void): AdminAddress | undefined {
+  if (port !== undefined && tokenFile !== undefined) return { port, tokenFile, onDrain };
+  if (port === undefined && tokenFile === undefined) return undefined;
+  throw new Error(
+    `The admin surface needs a port and tokens: give ${port === undefined ? '--admin-port' : '--admin-token-file'} too, or neither.`,
+  );
 }
 
 async function openUsageLog(options: Options, logger: Logger): Promise<UsageLog | undefined> {

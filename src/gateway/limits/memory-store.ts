@@ -46,6 +46,11 @@ export class MemoryStore implements LimitStore {
     for (const gate of gates) this.counter(gate, now).settle(tokens - taken, this.share(gate), takenAt, now);
   }
 
+  standing(): readonly Reading[] {
+    const now = this.clock.now();
+    return [...this.entries.values()].map(({ gate }) => this.read(gate, 0, now));
+  }
+
   private take({ gates, tokens }: Demand, now: number): void {
     for (const gate of gates) this.counter(gate, now).take(tokens, this.share(gate), now);
   }
