@@ -1,6 +1,6 @@
 import type { ObjectMeta } from 'kubernetes-types/meta/v1.js';
 import { z } from 'zod';
-import { dnsLabel, int32, sha256, stringMap } from './fields.ts';
+import { dnsLabel, int32, sha256, stringMap, text } from './fields.ts';
 import type { apiVersion } from './resources.ts';
 import { keyLimits, tenantLimits } from './tenant-limits.ts';
 
@@ -15,6 +15,29 @@ const key = z.object({
     .describe('The key is refused from this instant on; never when not given.')
     .exactOptional(),
   limits: keyLimits.describe('Limits of this key alone, beside those of its tenant.').exactOptional(),
+});
+
+/** Keys over plain HTTP could be replaced on the way: only this machine and the cluster's own Services may have them so. */
+const keyAddress = text(
+  /^(https:\/\/[a-zA-Z0-9.-]+|http:\/\/(localhost|127\.0\.0\.1|[a-z0-9.-]+\.svc|[a-z0-9.-]+\.svc\.cluster\.local))(:[0-9]+)?(\/[^ ?#]*)?$/,
+  1_024,
+  'write an https:// address; http:// only for localhost and for Services of the cluster',
+);
+
+const jwt = z.object({
+  issuer: keyAddress.describe('What the claim `iss` must be, letter by letter.'),
+  audiences: z
+    .array(z.string().min(1).max(253))
+    .min(1)
+    .max(16)
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .describe('The claim `aud` must hold one of these.'),
+  jwksUri: keyAddress.describe('Where the public keys of the issuer are; its OpenID configuration tells when absent.').exactOptional(),
+  claims: stringMap(253)
+    .describe(
+      'Claims that a token must have with these values, as elements where the claim is a list. Who matches is a caller of this tenant.',
+    )
+    .exactOptional(),
 });
 
 const allowedModels = z.object({
@@ -39,6 +62,11 @@ export const tenantSpec = z
       .default([])
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
       .describe('API keys of the tenant. `modelfleet keys create` makes one and prints it once.'),
+    jwt: jwt
+      .describe(
+        'Tokens of an identity provider that are taken instead of a key. A token that suits several tenants goes to the one with most claims.',
+      )
+      .exactOptional(),
     models: allowedModels
       .describe('Models that the tenant may use: those that are named and those that are selected. All of them when absent.')
       .exactOptional(),
@@ -59,4 +87,5 @@ export type Tenant = {
 };
 export type TenantSpec = Tenant['spec'];
 export type TenantKey = z.infer<typeof key>;
+export type TenantJwt = z.infer<typeof jwt>;
 export type AllowedModels = z.infer<typeof allowedModels>;

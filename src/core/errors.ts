@@ -90,7 +90,7 @@ export const errors = catalogue({
     status: 401,
     type: 'invalid_request_error',
     code: 'invalid_api_key',
-    message: () => 'The API key is not known or has expired.',
+    message: () => 'The API key or token is not known or has expired.',
   },
   modelNotFound: {
     status: 404,
@@ -179,6 +179,12 @@ export const errors = catalogue({
     type: 'service_unavailable',
     code: 'starting',
     message: () => 'The gateway is starting and does not know keys and models yet. Try again.',
+  },
+  issuerUnavailable: {
+    status: 503,
+    type: 'service_unavailable',
+    code: 'issuer_unavailable',
+    message: () => 'The issuer of your token cannot be reached, so that the token cannot be checked. Try again later.',
   },
   limitsUnavailable: {
     status: 503,

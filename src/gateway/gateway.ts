@@ -1,7 +1,8 @@
 import { type Random, systemClock } from '../core/clock.ts';
+import { silentLogger } from '../core/logger.ts';
 import type { InformerCache } from '../kube/index.ts';
 import { Fleet } from './fleet.ts';
-import { KeyIndex } from './identity/keys.ts';
+import { Identities } from './identity/identities.ts';
 import type { Peers } from './peers.ts';
 import { openPool } from './replica.ts';
 import { type Gateway, type ServeOptions, serve } from './serve.ts';
@@ -30,19 +31,20 @@ export type ClusterGateway = Gateway & {
  * Rejects when an address is taken.
  */
 export async function startGateway(options: GatewayOptions): Promise<ClusterGateway> {
-  const { cache, namespace, peers, random = Math.random, clock = systemClock } = options;
+  const { cache, namespace, peers, random = Math.random, clock = systemClock, logger = silentLogger } = options;
   const fleet = new Fleet({ open: openPool, random, now: () => clock.now() });
-  const keys = new KeyIndex();
+  const identities = new Identities({ clock, logger });
   const unsubscribe = peers?.subscribe((rank) => fleet.setRank(rank));
   if (peers) fleet.setRank(peers.rank);
-  const watch = watchCluster(cache, fleet, keys, namespace);
-  const gateway = await serve(fleet, keys, watch.waitingFor, { ...(peers && { gateways: () => peers.rank.gateways }), ...options }).catch(
-    (error: unknown) => {
-      watch.stop();
-      unsubscribe?.();
-      throw error;
-    },
-  );
+  const watch = watchCluster(cache, fleet, identities, namespace);
+  const gateway = await serve(fleet, identities, watch.waitingFor, {
+    ...(peers && { gateways: () => peers.rank.gateways }),
+    ...options,
+  }).catch((error: unknown) => {
+    watch.stop();
+    unsubscribe?.();
+    throw error;
+  });
   return {
     ...gateway,
     requests: () => countRequests(fleet.all()),

@@ -5,10 +5,10 @@ import type { Account } from './identity/account.ts';
 /** Who calls, as far as the gateway may tell others: the account of a tenant and the name of the key, never the key itself. */
 export type Caller = Account & { readonly keyName: string };
 
-/** Finds the caller of an API key. */
+/** Finds the caller of an API key or a token. */
 export type Keys = {
-  /** The caller that this key text belongs to; undefined when it is unknown or expired at `now`. */
-  find(key: string, now: number): Caller | undefined;
+  /** The caller that this text belongs to; undefined when it is unknown or expired at `now`. Waits only for a token that has to be proved. */
+  find(key: string, now: number): Caller | undefined | Promise<Caller | undefined>;
 };
 
 /** Bounds of a deployment's serving, defaults applied. */

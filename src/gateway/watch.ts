@@ -6,8 +6,7 @@ import type { Tenant } from '../api/tenant.ts';
 import { isFailureReason } from '../core/reasons.ts';
 import { findCondition, type InformerCache, keyOf, type Pod, pods, resourceType } from '../kube/index.ts';
 import type { Fleet } from './fleet.ts';
-import { accountOf } from './identity/account.ts';
-import type { KeyIndex } from './identity/keys.ts';
+import type { Identities } from './identity/identities.ts';
 import type { Availability, ModelSpec } from './ports.ts';
 
 const modelDeployments = resourceType<ModelDeployment>(modelDeploymentResource);
@@ -21,8 +20,8 @@ type Watch = {
   stop(): void;
 };
 
-/** Keeps a fleet and a key index equal to what the cluster holds. Whoever owns the cache runs it. */
-export function watchCluster(cache: InformerCache, fleet: Fleet, keys: KeyIndex, namespace?: string): Watch {
+/** Keeps a fleet and who may call equal to what the cluster holds. Whoever owns the cache runs it. */
+export function watchCluster(cache: InformerCache, fleet: Fleet, identities: Identities, namespace?: string): Watch {
   const scope = namespace === undefined ? {} : { namespace };
   const informers = {
     models: cache.informer(modelDeployments, scope),
@@ -33,11 +32,11 @@ export function watchCluster(cache: InformerCache, fleet: Fleet, keys: KeyIndex,
     if (deployment.metadata.deletionTimestamp !== undefined) fleet.deleteModel(keyOf(deployment));
     else fleet.setModel(modelSpec(deployment));
   };
-  const setTenant = ({ metadata: { name }, spec }: Tenant) => keys.set(name, spec.keys ?? [], accountOf(name, spec));
+  const setTenant = ({ metadata: { name }, spec }: Tenant) => identities.set(name, spec);
 
   const removals = [
     informers.models.addHandler({ add: setModel, update: setModel, delete: (gone) => fleet.deleteModel(keyOf(gone)) }),
-    informers.tenants.addHandler({ add: setTenant, update: setTenant, delete: (gone) => keys.delete(gone.metadata.name) }),
+    informers.tenants.addHandler({ add: setTenant, update: setTenant, delete: (gone) => identities.delete(gone.metadata.name) }),
     informers.pods.addHandler({
       add: (pod) => setPod(fleet, pod),
       update: (pod, old) => {

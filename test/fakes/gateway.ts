@@ -1,7 +1,9 @@
 import { generateApiKey, hashApiKey } from '../../src/core/api-keys.ts';
-import type { Random } from '../../src/core/clock.ts';
+import { type Random, systemClock } from '../../src/core/clock.ts';
+import { silentLogger } from '../../src/core/logger.ts';
 import { Fleet } from '../../src/gateway/fleet.ts';
-import { KeyIndex } from '../../src/gateway/identity/keys.ts';
+import { Identities } from '../../src/gateway/identity/identities.ts';
+import type { KeyIndex } from '../../src/gateway/identity/keys.ts';
 import type { ModelSpec, ServingLimits } from '../../src/gateway/ports.ts';
 import { openPool } from '../../src/gateway/replica.ts';
 import { type Gateway, type ServeOptions, serve } from '../../src/gateway/serve.ts';
@@ -22,6 +24,7 @@ export type TestGateway = Gateway & {
   readonly key: string;
   readonly fleet: Fleet;
   readonly keys: KeyIndex;
+  readonly identities: Identities;
   readonly workers: readonly MockWorker[];
   /** Makes worker `index` ready or not. */
   setReady(index: number, ready: boolean): void;
@@ -45,7 +48,8 @@ type TestGatewayOptions = Partial<ServeOptions> & {
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const key = generateApiKey();
   const fleet = new Fleet({ open: openPool, random: options.random ?? (() => 0.999), now: Date.now });
-  const keys = new KeyIndex();
+  const identities = new Identities({ clock: systemClock, logger: silentLogger });
+  const { keys } = identities;
   keys.set('acme', [{ name: 'first', hash: hashApiKey(key) }]);
 
   const workers = await Promise.all((options.workers ?? [{}]).map((behaviour) => startMockWorker(behaviour)));
@@ -65,13 +69,14 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   setModel({});
   for (const index of workers.keys()) setReady(index, true);
   const { ready = () => true } = options;
-  const gateway = await serve(fleet, keys, () => (ready() ? [] : ['the cluster']), { port: 0, ...options });
+  const gateway = await serve(fleet, identities, () => (ready() ? [] : ['the cluster']), { port: 0, ...options });
 
   return {
     ...gateway,
     key,
     fleet,
     keys,
+    identities,
     workers,
     setReady,
     setModel,

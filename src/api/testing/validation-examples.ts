@@ -16,6 +16,7 @@ export type ValidationExample = {
 
 const source = 'file:///models/SmolLM2-135M-Instruct.Q4_1.gguf';
 const gpu = { gpu: { count: 2 } };
+const issuer = { issuer: 'https://login.example.com', audiences: ['models'] };
 const claim = { name: 'gpu', resourceClaimTemplateName: 'h100' };
 
 /** A valid ModelDeployment with these fields in its spec. */
@@ -31,12 +32,12 @@ function template(fields: JsonObject): JsonObject {
   return deployment({ template: fields });
 }
 
-function tenant(key: JsonObject): JsonObject {
+function tenant(key: JsonObject, spec: JsonObject = {}): JsonObject {
   return {
     apiVersion,
     kind: 'Tenant',
     metadata: { name: 'acme' },
-    spec: { keys: [{ name: 'laptop', hash: `sha256:${'a'.repeat(64)}`, ...key }] },
+    spec: { keys: [{ name: 'laptop', hash: `sha256:${'a'.repeat(64)}`, ...key }], ...spec },
   };
 }
 
@@ -467,5 +468,19 @@ export const validationExamples: readonly ValidationExample[] = [
     accepted: tenant({ expiresAt: '2027-01-31T00:00:00Z' }),
     refused: tenant({ expiresAt: 'tomorrow' }),
     field: 'spec.keys[0].expiresAt',
+  },
+  {
+    what: 'an issuer of tokens',
+    accepted: tenant({}, { jwt: { issuer: 'https://login.example.com/realms/acme', audiences: ['models'] } }),
+    refused: tenant({}, { jwt: { issuer: 'login.example.com', audiences: ['models'] } }),
+    field: 'spec.jwt.issuer',
+    message: 'write an https:// address',
+  },
+  {
+    what: 'keys that nobody can replace on the way',
+    accepted: tenant({}, { jwt: { ...issuer, jwksUri: 'http://keycloak.auth.svc:8080/keys' } }),
+    refused: tenant({}, { jwt: { ...issuer, jwksUri: 'http://login.example.com/keys' } }),
+    field: 'spec.jwt.jwksUri',
+    message: 'write an https:// address',
   },
 ];
