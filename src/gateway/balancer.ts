@@ -61,27 +61,30 @@ export class Balancer {
     return total;
   }
 
-  /** What fails too often one after the other is left alone for a while. */
-  judge(replica: Replica, verdict: 'answered' | 'failed'): void {
+  /** Ready replicas that are left alone. */
+  get ejected(): number {
+    let total = 0;
+    for (const { ready, health } of this.replicas) if (ready && health.kind === 'out') total += 1;
+    return total;
+  }
+
+  /** What fails too often one after the other is left alone for a while: `ejected` tells that it is from now on. */
+  judge(replica: Replica, verdict: 'answered' | 'failed'): 'ejected' | undefined {
     const { health } = replica;
     const now = this.options.now();
     if (verdict === 'answered') {
       replica.health = afterAnswer(health, now);
-      return;
+      return undefined;
     }
-    let outNow = 0;
     let ready = 0;
-    for (const each of this.replicas) {
-      if (!each.ready) continue;
-      ready += 1;
-      if (each.health.kind === 'out') outNow += 1;
-    }
-    replica.health = afterFailure(health, now, mayEject(outNow, ready));
-    if (replica.health.kind !== 'out' || health.kind === 'out') return;
+    for (const each of this.replicas) if (each.ready) ready += 1;
+    replica.health = afterFailure(health, now, mayEject(this.ejected, ready));
+    if (replica.health.kind !== 'out' || health.kind === 'out') return undefined;
     after(replica.health.until - now, () => {
       replica.health = afterTime(replica.health, this.options.now());
       if (this.replicas.has(replica)) this.options.onRoom();
     }).unref();
+    return 'ejected';
   }
 
   /** Somebody waits: looks again when a replica that starts slowly may take more. */

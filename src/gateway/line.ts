@@ -77,6 +77,16 @@ export class ModelLine {
     return this.now() - this.joinedAt < recentMs;
   }
 
+  /** Ready replicas that get nothing for a while, because they failed too often. */
+  get ejectedReplicas(): number {
+    return this.balancer.ejected;
+  }
+
+  /** What those who wait may cost in tokens; who came back from a replica that failed is left out. */
+  get queuedTokens(): number {
+    return this.waiting.tokens;
+  }
+
   /** What all that wait and run may cost in tokens. */
   get tokensInFlight(): number {
     return this.tokens;
@@ -139,8 +149,8 @@ export class ModelLine {
   }
 
   /** How a replica did with this lease's request: it answered, or failed by its own fault. What it did before it became ready anew no longer counts. */
-  judge({ replica, epoch }: Lease, verdict: 'answered' | 'failed'): void {
-    if (replica.epoch === epoch) this.balancer.judge(replica, verdict);
+  judge({ replica, epoch }: Lease, verdict: 'answered' | 'failed'): 'ejected' | undefined {
+    return replica.epoch === epoch ? this.balancer.judge(replica, verdict) : undefined;
   }
 
   /** Whether a replica other than the avoided ones is ready, free or not. */

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Exchange } from './exchange.ts';
+import type { ModelLine } from './line.ts';
 import type { Models } from './models.ts';
 
 /** Label of requests that named no model that exists: what callers write never becomes a label. */
@@ -13,6 +14,7 @@ const durationBuckets = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 
 export class GatewayMetrics {
   private readonly requests: Counter<'model' | 'code'>;
   private readonly retries: Counter<'model'>;
+  private readonly queueFull: Counter<'model'>;
   private readonly queueWait: Histogram<'model'>;
   private readonly firstByte: Histogram<'model'>;
   private readonly duration: Histogram<'model'>;
@@ -34,6 +36,12 @@ export class GatewayMetrics {
     this.retries = new Counter({
       name: 'modelfleet_gateway_upstream_retries_total',
       help: 'Requests sent to another replica because one failed before it answered.',
+      labelNames: ['model'],
+      registers,
+    });
+    this.queueFull = new Counter({
+      name: 'modelfleet_gateway_queue_refusals_total',
+      help: 'Requests refused because the queue was full, also those that had to yield to another tenant’s.',
       labelNames: ['model'],
       registers,
     });
@@ -74,10 +82,24 @@ export class GatewayMetrics {
         },
       });
     }
-    this.perModel = [this.retries, this.queueWait, this.firstByte, this.duration];
+    this.perModel = [this.retries, this.queueFull, this.queueWait, this.firstByte, this.duration];
     gauge(registry, 'modelfleet_gateway_requests_in_flight', 'Requests that replicas are answering.', models, (line) => line.inFlight);
     gauge(registry, 'modelfleet_gateway_queue_length', 'Requests that wait for a free replica.', models, (line) => line.length);
+    gauge(
+      registry,
+      'modelfleet_gateway_queue_tokens',
+      'Tokens, estimated, of the requests that wait.',
+      models,
+      (line) => line.queuedTokens,
+    );
     gauge(registry, 'modelfleet_gateway_ready_replicas', 'Replicas that may be sent to.', models, (line) => line.readyReplicas);
+    gauge(
+      registry,
+      'modelfleet_gateway_ejected_replicas',
+      'Ready replicas that get nothing for a while, because they failed too often.',
+      models,
+      (line) => line.ejectedReplicas,
+    );
   }
 
   /** Counts a finished exchange; `now` is milliseconds of the clock that stamped it. */
@@ -92,6 +114,8 @@ export class GatewayMetrics {
     if (exchange.leasedAt !== undefined) this.queueWait.observe({ model }, (exchange.leasedAt - exchange.arrivedAt) / 1000);
     if (exchange.firstByteAt !== undefined) this.firstByte.observe({ model }, (exchange.firstByteAt - exchange.arrivedAt) / 1000);
     if (exchange.cache) this.cache.inc({ model, result: exchange.cache });
+    const turn = exchange.place?.turn;
+    if (turn?.kind === 'refused' && turn.why === 'full') this.queueFull.inc({ model });
     if (exchange.retries > 0) this.retries.inc({ model }, exchange.retries);
   }
 
@@ -113,13 +137,7 @@ export class GatewayMetrics {
   }
 }
 
-function gauge(
-  registry: Registry,
-  name: string,
-  help: string,
-  models: Models,
-  value: (line: { inFlight: number; length: number; readyReplicas: number }) => number,
-): void {
+function gauge(registry: Registry, name: string, help: string, models: Models, value: (line: ModelLine) => number): void {
   new Gauge({
     name,
     help,

@@ -146,11 +146,11 @@ const gateway: AlertGroup = {
     },
     {
       name: 'ModelfleetGatewayQueueFull',
-      expr: 'sum by (model) (rate(modelfleet_gateway_requests_total{model!="unknown", code="429"}[5m])) > 0',
+      expr: 'sum by (model) (rate(modelfleet_gateway_queue_refusals_total[5m])) > 0',
       for: '5m',
       severity: 'warning',
-      summary: 'Callers of {{ $labels.model }} are refused with 429.',
-      description: 'The queue of the model is full: {{ $value | humanize }} requests a second are refused.',
+      summary: 'Callers of {{ $labels.model }} are refused, for its queue is full.',
+      description: '{{ $value | humanize }} requests a second are refused with 429 `queue_full`.',
       runbook:
         'More replicas (`kubectl scale mdep`, or a larger maxReplicas) serve more. A larger serving.maxQueue only lets more callers wait: right for short peaks.',
     },

@@ -122,9 +122,9 @@ export const alertCases: Readonly<Record<string, Case>> = {
   },
   ModelfleetGatewayQueueFull: {
     at: 15,
-    fires: { [requests(429)]: '0+2x15' },
+    fires: { [gateway('queue_refusals_total')]: '0+2x15' },
     labels: { model: 'models/qwen' },
-    quiet: { 'it was full once': { [requests(429)]: '0 5x15' } },
+    quiet: { 'it was full once': { [gateway('queue_refusals_total')]: '0 5x15' } },
   },
   ModelfleetGatewayQueueSlow: {
     at: 20,

@@ -28,7 +28,8 @@ export const forward: Stage = async (exchange, { clock, logger, models }) => {
     if (result.kind === 'failed' && result.failure.kind === 'left') replica.ready = false;
     if (result.kind === 'failed' && result.failure.kind === 'loading') line.rest(replica);
     const verdict = verdictOn(result, exchange.outcome);
-    if (verdict) line.judge(lease, verdict);
+    if (verdict && line.judge(lease, verdict))
+      logger.warn({ model: spec.key, replica: replica.name }, 'a replica that keeps failing is left alone for a while');
     const usage = exchange.meter.read(exchange.body.length);
     if (usage) lease.settle(usage.promptTokens, usage.completionTokens);
     lease.release(result.kind !== 'failed');

@@ -19,6 +19,7 @@ test.each([['answers 500 to everything', 500] as const, ['never answers', 'hang'
     await using gateway = await startTestGateway({ workers: [{ fault }, {}], serving: { firstTokenTimeoutMs: 20 } });
     for (let request = 0; request < 12; request += 1) await ask(gateway, chat('hi', { stream: true }));
     expect(seenBy(gateway)).toEqual([5, 7]);
+    expect(await gateway.metrics()).toContain('modelfleet_gateway_ejected_replicas{model="ns/m"} 1');
   },
 );
 
@@ -29,7 +30,7 @@ test('callers who leave and requests that are wrong say nothing against a replic
   for (let request = 0; request < 6; request += 1) {
     const leave = new AbortController();
     const answer = gateway.post(chat('hi'), { signal: leave.signal });
-    await eventually(() => expect(gateway.workers[0]?.inFlight).toBe(1));
+    await eventually(() => expect(seenBy(gateway)).toEqual([9 + request, 0]));
     leave.abort();
     await expect(answer).rejects.toThrow();
     await eventually(() => expect(gateway.fleet.find('m')?.line.inFlight).toBe(0));

@@ -46,6 +46,7 @@ test('a full queue is a 429 with Retry-After', async () => {
   const full = await refusal(await gateway.post(chat));
   expect(full).toMatchObject({ status: 429, code: 'queue_full' });
   expect(full.retryAfter).toBeGreaterThanOrEqual(1);
+  await eventually(async () => expect(await gateway.metrics()).toContain('modelfleet_gateway_queue_refusals_total{model="ns/m"} 1'));
 
   leave.abort();
   await Promise.allSettled(others);

@@ -59,7 +59,8 @@ export function gatewayDashboard(): Dashboard {
           }),
           graph({
             title: 'Requests by code',
-            description: '429: the queue is full. 499: the caller left. 502, 504: a replica failed or was silent. 503: no replica in time.',
+            description:
+              '429: the queue is full, or a limit of the tenant. 499: the caller left. 502, 504: a replica failed or was silent. 503: no replica in time.',
             unit: RequestsPerSecond,
             queries: [{ expr: `sum by (code) (${requests})`, legend: '{{code}}' }],
             stacked: true,
