@@ -23,6 +23,8 @@ export class Exchange {
   readonly response: ServerResponse;
   readonly arrivedAt: number;
 
+  /** The caller's `traceparent`. */
+  trace: string | undefined;
   /** Set by `authenticate`. */
   caller: Caller | undefined;
   /** Set by `read`; `shape` changes what the deployment asks it to. These bytes go to the worker. */

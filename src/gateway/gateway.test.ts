@@ -125,7 +125,7 @@ test('lists and describes models, by name and by namespace/name', async () => {
   await using gateway = await startTestGateway();
   const get = async (path: string) =>
     (await fetch(`${gateway.url}${path}`, { headers: { authorization: `Bearer ${gateway.key}` } })).json();
-  const object = { id: 'm', object: 'model', created: 1, owned_by: 'modelfleet' };
+  const object = { id: 'm', object: 'model', created: 1, owned_by: 'modelfleet', modelfleet: { state: 'ready', ready_replicas: 1 } };
 
   expect(await get('/v1/models')).toEqual({ object: 'list', data: [object] });
   expect(await get('/v1/models/m')).toEqual(object);

@@ -6,7 +6,7 @@ import type { Exchange } from './exchange.ts';
  * What of a caller's headers goes on to a worker. A list of what may pass, not of what may not: nothing that names a hop, a
  * credential or a compression can slip through, and a worker needs no more.
  */
-const passedOn = ['content-type', 'accept', 'user-agent', 'traceparent', 'tracestate'] as const;
+const passedOn = ['content-type', 'accept', 'user-agent'] as const;
 
 /** What of a worker's headers stays behind: hop-by-hop headers (RFC 9110 section 7.6.1), and those that the gateway sets itself. */
 const keptBack = new Set([
@@ -23,6 +23,13 @@ const keptBack = new Set([
   'date',
   'server',
   'set-cookie',
+  // Which pages may call is the gateway's to say, whatever an engine takes for granted.
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-allow-methods',
+  'access-control-allow-headers',
+  'access-control-expose-headers',
+  'access-control-max-age',
   requestIdHeader,
 ]);
 
@@ -41,6 +48,10 @@ export function upstreamHeaders(exchange: Exchange): string[] {
   for (const name of passedOn) {
     const value = headers[name];
     if (typeof value === 'string') list.push(name, value);
+  }
+  if (exchange.trace !== undefined) {
+    list.push('traceparent', exchange.trace);
+    if (typeof headers.tracestate === 'string') list.push('tracestate', headers.tracestate);
   }
   return list;
 }

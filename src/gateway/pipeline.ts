@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { ResponseCache } from './cache/response-cache.ts';
+import type { CrossOrigin } from './cors.ts';
 import { CallerGone, type Exchange } from './exchange.ts';
 import type { LimitStore } from './limits/store.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -20,6 +21,8 @@ export type Services = {
   readonly metrics: GatewayMetrics;
   /** Where each request leaves its record, if anywhere. */
   readonly usage: Pick<UsageLog, 'add'> | undefined;
+  /** Which pages may call from a browser; none unless given. */
+  readonly cors: CrossOrigin | undefined;
   /** Undefined when the gateway keeps no answers, whatever deployments say. */
   readonly responseCache: ResponseCache | undefined;
   readonly clock: Clock;

@@ -9,6 +9,7 @@ import { TokenFile } from '../core/token-file.ts';
 import { type AdminAddress, serveAdmin } from './admin/server.ts';
 import { ResponseCache } from './cache/response-cache.ts';
 import { Certificate, type CertificateFiles } from './certificate.ts';
+import { CrossOrigin } from './cors.ts';
 import { MemoryStore } from './limits/memory-store.ts';
 import type { LimitStore } from './limits/store.ts';
 import { GatewayMetrics } from './metrics.ts';
@@ -42,6 +43,8 @@ export type ServeOptions = {
   readonly maxBodyBytes?: number | undefined;
   /** Most bytes of answers that are kept to be given again, for deployments with a cache: 64 MiB unless told otherwise, 0 for none. */
   readonly responseCacheBytes?: number | undefined;
+  /** Origins whose pages may call from a browser, `*` for all; none unless told. */
+  readonly corsOrigins?: readonly string[] | undefined;
   /** Longest time until a request's headers are complete: 15 s unless told otherwise. */
   readonly headersTimeoutMs?: number | undefined;
   /** Longest time until a request has been received: 60 s unless told otherwise. */
@@ -80,6 +83,7 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
       closing: () => ending.signal.aborted,
       metrics: new GatewayMetrics(registry, models, options.usageLog),
       usage: options.usageLog,
+      cors: options.corsOrigins?.length ? new CrossOrigin(options.corsOrigins) : undefined,
       responseCache: cacheBytes > 0 ? new ResponseCache(cacheBytes) : undefined,
       clock,
       logger,

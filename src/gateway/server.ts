@@ -7,11 +7,13 @@ import { Connections } from '../core/connections.ts';
 import { errors, HttpError } from '../core/errors.ts';
 import { type ListenAddress, listenOn } from '../core/listen.ts';
 import { sendError } from './answers.ts';
+import { isPreflight, preflight } from './cors.ts';
 import { CallerGone, Exchange } from './exchange.ts';
 import { givenRequestId } from './headers.ts';
 import { runStages, type Services } from './pipeline.ts';
 import { stagesFor } from './routes.ts';
 import { after } from './timers.ts';
+import { givenTrace } from './trace.ts';
 
 /** Time limits of what callers send, in milliseconds. */
 export type ReceiveLimits = {
@@ -142,7 +144,12 @@ export class DataPlane {
     response.on('error', () => exchange.cut('gone'));
     if (this.leaving) response.shouldKeepAlive = false;
 
-    const stages = stagesFor(request.method ?? '', path, this.cutting);
+    exchange.trace = givenTrace(request.headers.traceparent);
+    if (exchange.trace !== undefined) exchange.answerHeaders.push('traceparent', exchange.trace);
+    const { cors } = services;
+    if (cors) exchange.answerHeaders.push(...cors.headersFor(request.headers.origin));
+
+    const stages = cors && isPreflight(request) ? [preflight] : stagesFor(request.method ?? '', path, this.cutting);
     runStages(stages, exchange, services).catch((error: unknown) => this.refuse(exchange, error));
   }
 

@@ -10,7 +10,7 @@ import { Peers } from '../../gateway/peers.ts';
 import { UsageLog } from '../../gateway/usage/log.ts';
 import { RotatingFile, streamOutput } from '../../gateway/usage/output.ts';
 import { countResponses, InformerCache, KubeClient, loadKubeConfig } from '../../kube/index.ts';
-import { duration, portNumber, wholeNumber } from '../options.ts';
+import { collect, duration, portNumber, wholeNumber } from '../options.ts';
 import { podNamespace } from '../pod-namespace.ts';
 import { processMetrics } from '../process-metrics.ts';
 import { aborted, onStopSignal } from '../stop-signal.ts';
@@ -30,6 +30,7 @@ type Options = {
   peerSelector?: string;
   peerNamespace?: string;
   redisUrl?: string;
+  corsOrigin: readonly string[];
   adminPort?: number;
   adminTokenFile?: string;
   responseCacheBytes: number;
@@ -67,6 +68,7 @@ export function gatewayCommand(): Command {
     )
     .option('--admin-port <number>', 'port of the admin surface, in plain HTTP: queues, limits, metrics, drain', portNumber)
     .option('--admin-token-file <file>', 'who may use it: whoever has a token of this file, one a line; read again at each use')
+    .option('--cors-origin <origin>', 'let pages of this origin call from a browser; * lets all; may be repeated', collect, [])
     .option('--usage-log <file>', 'write a line of JSON for each request: its tenant, model, tokens and times; - is stdout')
     .option('--usage-log-max-bytes <number>', 'put the usage log aside before it gets larger', wholeNumber(4096, 2 ** 40), 100 * 1_048_576)
     .option('--usage-log-files <number>', 'usage logs put aside that are kept, as FILE.1 (the newest), FILE.2 …', wholeNumber(0, 1000), 10)
@@ -103,7 +105,18 @@ async function run(options: Options): Promise<void> {
   const limits = sharedLimits(options, peers, logger);
 
   try {
-    const gateway = await startGateway({ ...options, admin, peers, limits, usageLog, tls, cache, registry, logger });
+    const gateway = await startGateway({
+      ...options,
+      corsOrigins: options.corsOrigin,
+      admin,
+      peers,
+      limits,
+      usageLog,
+      tls,
+      cache,
+      registry,
+      logger,
+    });
     logger.info({ url: gateway.url, metrics: gateway.metricsUrl, admin: gateway.adminUrl }, 'the gateway listens');
     await aborted(stop);
     logger.info({ reason: stop.reason.message, drainMs: options.drainTimeout }, 'the gateway stops once running answers have ended');

@@ -2,8 +2,9 @@ import { errors } from '../../core/errors.ts';
 import { sendJson } from '../answers.ts';
 import { given } from '../exchange.ts';
 import { mayUse } from '../identity/account.ts';
-import type { ServedName } from '../models.ts';
+import type { Model } from '../models.ts';
 import type { Stage } from '../pipeline.ts';
+import { modelState } from '../surface/model-state.ts';
 
 /** Path of one model: this and its id. */
 export const modelPathPrefix = '/v1/models/';
@@ -11,11 +12,11 @@ export const modelPathPrefix = '/v1/models/';
 /** `GET /v1/models`: the public names that resolve and that the caller may use, in OpenAI's list shape. */
 export const listModels: Stage = (exchange, { models }) => {
   const { models: allowed } = given(exchange.caller);
-  const served = models.served().filter(({ id }) => {
+  const data = models.served().flatMap(({ id }) => {
     const model = models.find(id);
-    return model !== undefined && mayUse(allowed, id, model.spec);
+    return model !== undefined && mayUse(allowed, id, model.spec) ? [modelObject(id, model)] : [];
   });
-  sendJson(exchange, 200, { object: 'list', data: served.map(modelObject) });
+  sendJson(exchange, 200, { object: 'list', data });
 };
 
 /** `GET /v1/models/{id}`; the id may be written with its slash or with %2F. */
@@ -23,7 +24,7 @@ export const describeModel: Stage = (exchange, { models }) => {
   const id = decodeId(exchange.path.slice(modelPathPrefix.length));
   const model = models.find(id);
   if (!model || !mayUse(given(exchange.caller).models, id, model.spec)) throw errors.modelNotFound(id);
-  sendJson(exchange, 200, modelObject({ id, createdAt: model.spec.createdAt }));
+  sendJson(exchange, 200, modelObject(id, model));
 };
 
 function decodeId(text: string): string {
@@ -34,6 +35,7 @@ function decodeId(text: string): string {
   }
 }
 
-function modelObject({ id, createdAt }: ServedName): object {
-  return { id, object: 'model', created: Math.floor(createdAt / 1000), owned_by: 'modelfleet' };
+function modelObject(id: string, model: Model): object {
+  const created = Math.floor(model.spec.createdAt / 1000);
+  return { id, object: 'model', created, owned_by: 'modelfleet', modelfleet: modelState(model) };
 }

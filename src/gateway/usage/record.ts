@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Exchange } from '../exchange.ts';
 import { estimateTokens } from '../policies/tokens.ts';
+import { traceIdOf } from '../trace.ts';
 import type { Usage } from './meter.ts';
 
 const count = z.int().min(0);
@@ -15,6 +16,8 @@ export const usageRecord = z.object({
   /** When it ended. */
   time: z.iso.datetime(),
   requestId: z.string(),
+  /** Of the caller's `traceparent`. */
+  traceId: z.string().exactOptional(),
   path: z.string(),
   tenant: z.string().exactOptional(),
   /** Name of the key, within the tenant. */
@@ -62,6 +65,7 @@ export function recordOf(exchange: Exchange, now: number): UsageRecord {
     kind: denied ? 'denial' : 'usage',
     time: new Date(now).toISOString(),
     requestId: exchange.id,
+    ...(exchange.trace !== undefined && { traceId: traceIdOf(exchange.trace) }),
     path: exchange.path.slice(0, maxPath),
     ...(caller && { tenant: caller.tenant, key: caller.keyName }),
     ...(model && { model: model.spec.key }),

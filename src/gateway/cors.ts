@@ -1,0 +1,60 @@
+import type { IncomingMessage } from 'node:http';
+import type { Stage } from './pipeline.ts';
+
+/** What pages may read of an answer besides its body. */
+const exposed = [
+  'x-request-id',
+  'retry-after',
+  'retry-after-ms',
+  'x-modelfleet-cache',
+  ...['limit', 'remaining', 'reset'].flatMap((what) => [`x-ratelimit-${what}-requests`, `x-ratelimit-${what}-tokens`]),
+].join(', ');
+
+/** How long a browser may remember what it was told, in seconds: Chrome takes no more. */
+const maxAgeSeconds = 7_200;
+
+/** A header name as a browser asks for it. */
+const namesPattern = /^[A-Za-z0-9-]+(, *[A-Za-z0-9-]+){0,63}$/;
+
+/** Which pages of the web may call the gateway from a browser (https://fetch.spec.whatwg.org/#http-cors-protocol). Keys come in a header, so no credentials are allowed. */
+export class CrossOrigin {
+  private readonly origins: ReadonlySet<string>;
+  private readonly any: boolean;
+
+  /** `origins` such as `https://chat.example.org`; `*` allows all. */
+  constructor(origins: readonly string[]) {
+    this.origins = new Set(origins);
+    this.any = this.origins.has('*');
+  }
+
+  /** Headers of the answer to a page of this origin: names and values in turn. */
+  headersFor(origin: string | undefined): readonly string[] {
+    if (this.any) return origin === undefined ? [] : ['access-control-allow-origin', '*', 'access-control-expose-headers', exposed];
+    // Also without an origin: a cache must not give a page what it has kept of another.
+    if (origin === undefined || !this.origins.has(origin)) return ['vary', 'Origin'];
+    return ['vary', 'Origin', 'access-control-allow-origin', origin, 'access-control-expose-headers', exposed];
+  }
+}
+
+/** Whether a browser asks if it may send a request. */
+export function isPreflight({ method, headers }: IncomingMessage): boolean {
+  return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
+}
+
+/** Answers what a browser asks before a request. What the origin may do is in the headers that every answer has. */
+export const preflight: Stage = (exchange) => {
+  const asked = exchange.request.headers['access-control-request-headers'];
+  const names = asked !== undefined && namesPattern.test(asked) ? asked : 'authorization, content-type';
+  exchange.outcome = 204;
+  exchange.response
+    .writeHead(204, [
+      ...exchange.answerHeaders,
+      'access-control-allow-methods',
+      'GET, POST',
+      'access-control-allow-headers',
+      names,
+      'access-control-max-age',
+      String(maxAgeSeconds),
+    ])
+    .end();
+};
