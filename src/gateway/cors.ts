@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { Stage } from './pipeline.ts';
 
 /** What pages may read of an answer besides its body. */
 const exposed = [
@@ -9,12 +8,6 @@ const exposed = [
   'x-modelfleet-cache',
   ...['limit', 'remaining', 'reset'].flatMap((what) => [`x-ratelimit-${what}-requests`, `x-ratelimit-${what}-tokens`]),
 ].join(', ');
-
-/** How long a browser may remember what it was told, in seconds: Chrome takes no more. */
-const maxAgeSeconds = 7_200;
-
-/** A header name as a browser asks for it. */
-const namesPattern = /^[A-Za-z0-9-]+(, *[A-Za-z0-9-]+){0,63}$/;
 
 /** Which pages of the web may call the gateway from a browser (https://fetch.spec.whatwg.org/#http-cors-protocol). Keys come in a header, so no credentials are allowed. */
 export class CrossOrigin {
@@ -40,21 +33,3 @@ export class CrossOrigin {
 export function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
 }
-
-/** Answers what a browser asks before a request. What the origin may do is in the headers that every answer has. */
-export const preflight: Stage = (exchange) => {
-  const asked = exchange.request.headers['access-control-request-headers'];
-  const names = asked !== undefined && namesPattern.test(asked) ? asked : 'authorization, content-type';
-  exchange.outcome = 204;
-  exchange.response
-    .writeHead(204, [
-      ...exchange.answerHeaders,
-      'access-control-allow-methods',
-      'GET, POST',
-      'access-control-allow-headers',
-      names,
-      'access-control-max-age',
-      String(maxAgeSeconds),
-    ])
-    .end();
-};

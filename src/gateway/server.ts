@@ -7,11 +7,12 @@ import { Connections } from '../core/connections.ts';
 import { errors, HttpError } from '../core/errors.ts';
 import { type ListenAddress, listenOn } from '../core/listen.ts';
 import { sendError } from './answers.ts';
-import { isPreflight, preflight } from './cors.ts';
+import { isPreflight } from './cors.ts';
 import { CallerGone, Exchange } from './exchange.ts';
 import { givenRequestId } from './headers.ts';
 import { runStages, type Services } from './pipeline.ts';
 import { stagesFor } from './routes.ts';
+import { preflight } from './stages/preflight.ts';
 import { after } from './timers.ts';
 import { givenTrace } from './trace.ts';
 
