@@ -5,6 +5,8 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { stringify } from 'yaml';
 import { exportStatsAge } from '../controllers/demand/stats-age.ts';
 import { ScalingMetrics } from '../controllers/scaling/metrics.ts';
+import { exportKeyUses } from '../src/gateway/identity/key-metrics.ts';
+import { exportSharing } from '../src/gateway/limits/limit-metrics.ts';
 import { GatewayMetrics } from '../src/gateway/metrics.ts';
 import { KubeMetrics } from '../src/kube/index.ts';
 import { RequestMetrics } from '../src/metrics-api/request-metrics.ts';
@@ -27,6 +29,8 @@ export function exportedMetrics(): readonly ProcessMetrics[] {
   new ScalingMetrics(controller);
   const gateway = new Registry();
   new GatewayMetrics(gateway, { find: () => undefined, served: () => [], all: () => [] }, { lost: 0 });
+  exportKeyUses(gateway, { uses: () => [] });
+  exportSharing(gateway, {});
   const worker = new WorkerMetrics('', { running: zero, waiting: zero, kvCacheUsage: zero, loadPercent: zero, ready: no, draining: no });
   const node = new Registry();
   collectDefaultMetrics({ register: node });

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Exchange } from './exchange.ts';
+import type { Gate } from './limits/gate.ts';
 import type { ModelLine } from './line.ts';
 import type { Models } from './models.ts';
 
@@ -15,6 +16,7 @@ export class GatewayMetrics {
   private readonly requests: Counter<'model' | 'code'>;
   private readonly retries: Counter<'model'>;
   private readonly queueFull: Counter<'model'>;
+  private readonly limitRefusals: Counter<'limit' | 'scope'>;
   private readonly queueWait: Histogram<'model'>;
   private readonly firstByte: Histogram<'model'>;
   private readonly duration: Histogram<'model'>;
@@ -43,6 +45,12 @@ export class GatewayMetrics {
       name: 'modelfleet_gateway_queue_refusals_total',
       help: 'Requests refused because the queue was full, also those that had to yield to another tenant’s.',
       labelNames: ['model'],
+      registers,
+    });
+    this.limitRefusals = new Counter({
+      name: 'modelfleet_gateway_limit_refusals_total',
+      help: 'Requests refused by a limit of a tenant, of a key or of a model for a tenant: the scope.',
+      labelNames: ['limit', 'scope'],
       registers,
     });
     this.queueWait = new Histogram({
@@ -117,6 +125,11 @@ export class GatewayMetrics {
     const turn = exchange.place?.turn;
     if (turn?.kind === 'refused' && turn.why === 'full') this.queueFull.inc({ model });
     if (exchange.retries > 0) this.retries.inc({ model }, exchange.retries);
+  }
+
+  /** Counts a refusal by the limit that causes it. */
+  refused({ name, scope }: Gate): void {
+    this.limitRefusals.inc({ limit: name, scope });
   }
 
   /** Drops the series of deployments that are gone, so that they do not pile up. */

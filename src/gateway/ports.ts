@@ -9,7 +9,12 @@ export type Caller = Account & { readonly keyName: string };
 export type Keys = {
   /** The caller that this text belongs to; undefined when it is unknown or expired at `now`. Waits only for a token that has to be proved. */
   find(key: string, now: number): Caller | undefined | Promise<Caller | undefined>;
+  /** The keys that have been used since the gateway started. */
+  uses(): Iterable<KeyUse>;
 };
+
+/** When a key was used last, in milliseconds since the Unix epoch. */
+export type KeyUse = { readonly tenant: string; readonly keyName: string; readonly lastUsedAt: number };
 
 /** Bounds of a deployment's serving, defaults applied. */
 export type ServingLimits = Pick<

@@ -10,6 +10,8 @@ import { type AdminAddress, serveAdmin } from './admin/server.ts';
 import { ResponseCache } from './cache/response-cache.ts';
 import { Certificate, type CertificateFiles } from './certificate.ts';
 import { CrossOrigin } from './cors.ts';
+import { exportKeyUses } from './identity/key-metrics.ts';
+import { exportSharing } from './limits/limit-metrics.ts';
 import { MemoryStore } from './limits/memory-store.ts';
 import type { LimitStore } from './limits/store.ts';
 import { GatewayMetrics } from './metrics.ts';
@@ -72,7 +74,9 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
   const stats = tokens && new StatsStream({ models, tokens, gateway: hostname(), clock, logger });
   const cacheBytes = options.responseCacheBytes ?? 64 * 1_048_576;
   const ending = new AbortController();
-  const limits = options.limits ?? new MemoryStore(clock, options.gateways ?? (() => 1));
+  const limits: LimitStore = options.limits ?? new MemoryStore(clock, options.gateways ?? (() => 1));
+  exportKeyUses(registry, keys);
+  exportSharing(registry, limits);
   const isMissing = () => (ending.signal.aborted ? ['the end: it stops'] : waitingFor());
   const plane = new DataPlane(
     {
@@ -103,10 +107,12 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
   );
   const admin =
     options.admin &&
-    (await serveAdmin(host, options.admin, { models, limits, registry, waitingFor: isMissing, logger }).catch(async (error: unknown) => {
-      await operations.close();
-      throw error;
-    }));
+    (await serveAdmin(host, options.admin, { models, keys, limits, registry, waitingFor: isMissing, logger }).catch(
+      async (error: unknown) => {
+        await operations.close();
+        throw error;
+      },
+    ));
   try {
     const port = await plane.listen({ host, port: options.port, flag: '--port' });
     const renewing = certificate?.follow((pair) => plane.setIdentity(pair), ending.signal);

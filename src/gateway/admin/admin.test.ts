@@ -62,7 +62,10 @@ test('tells what is left of the limits, and the metrics', async () => {
   expect(await (await ask('/limits')).json()).toMatchObject({
     limits: [{ scope: 'tenant', name: 'requestsPerMinute', limit: 60, remaining: 59 }],
   });
-  expect(await (await ask('/metrics')).text()).toContain('modelfleet_gateway_requests_total');
+  const metrics = await (await ask('/metrics')).text();
+  expect(metrics).toContain('modelfleet_gateway_requests_total');
+  expect(metrics).toMatch(/modelfleet_gateway_key_last_used_timestamp_seconds\{tenant="beta",key="k"\} \d+/);
+  expect(await (await ask('/keys')).json()).toEqual({ keys: [{ tenant: 'beta', key: 'k', lastUsedAt: expect.stringMatching(/Z$/) }] });
   expect((await ask('/nothing')).status).toBe(404);
 });
 

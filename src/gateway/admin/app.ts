@@ -3,12 +3,14 @@ import type { Logger } from '../../core/logger.ts';
 import type { TokenFile } from '../../core/token-file.ts';
 import type { LimitStore } from '../limits/store.ts';
 import type { Models } from '../models.ts';
+import type { Keys } from '../ports.ts';
 import type { StatsStream } from '../stats-stream.ts';
-import { limitViews, queueViews } from './views.ts';
+import { keyViews, limitViews, queueViews } from './views.ts';
 
 /** What the admin surface tells of, and what it can do. */
 export type AdminOptions = {
   readonly models: Pick<Models, 'all'>;
+  readonly keys: Pick<Keys, 'uses'>;
   readonly limits: Pick<LimitStore, 'standing'>;
   readonly registry: { readonly contentType: string; metrics(): Promise<string> };
   readonly stats: Pick<StatsStream, 'answer'>;
@@ -22,7 +24,7 @@ export type AdminOptions = {
 };
 
 /** The surface for those who run the gateway, not for its callers. */
-export function adminApp({ models, limits, registry, stats, tokens, waitingFor, drain, logger }: AdminOptions): Express {
+export function adminApp({ models, keys, limits, registry, stats, tokens, waitingFor, drain, logger }: AdminOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
@@ -44,13 +46,18 @@ export function adminApp({ models, limits, registry, stats, tokens, waitingFor, 
     if (limits.standing) response.json({ limits: limitViews(limits.standing()) });
     else refuse(response, 501, 'The limits are counted in the store that the gateways share: ask it.');
   });
+  app.get('/keys', (_request, response) => void response.json({ keys: keyViews(keys.uses()) }));
   app.post('/drain', (request, response) => {
     logger.warn({ from: request.socket.remoteAddress }, 'a drain is asked for');
     response.status(202).json({ status: 'draining' });
     drain();
   });
   app.use((request, response) => {
-    refuse(response, 404, `There is no ${request.method} here. Ask GET /healthz /readyz /metrics /stats /queues /limits, or POST /drain.`);
+    refuse(
+      response,
+      404,
+      `There is no ${request.method} here. Ask GET /healthz /readyz /metrics /stats /queues /limits /keys, or POST /drain.`,
+    );
   });
   app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
     logger.error({ err: error }, 'an admin request failed');

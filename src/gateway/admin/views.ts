@@ -1,5 +1,6 @@
 import type { Reading } from '../limits/store.ts';
 import type { Model } from '../models.ts';
+import type { KeyUse } from '../ports.ts';
 
 /** How the requests of each deployment stand, for people: who waits, who runs, and where. */
 export function queueViews(models: Iterable<Model>): readonly object[] {
@@ -35,4 +36,11 @@ export function limitViews(readings: readonly Reading[]): readonly object[] {
       remaining,
       resetMillis: Math.ceil(resetMs),
     }));
+}
+
+/** When each key was used last, the latest first. */
+export function keyViews(uses: Iterable<KeyUse>): readonly object[] {
+  return [...uses]
+    .sort((a, b) => b.lastUsedAt - a.lastUsedAt)
+    .map(({ tenant, keyName, lastUsedAt }) => ({ tenant, key: keyName, lastUsedAt: new Date(lastUsedAt).toISOString() }));
 }

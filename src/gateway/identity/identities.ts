@@ -1,5 +1,5 @@
 import type { TenantSpec } from '../../api/tenant.ts';
-import type { Caller, Keys } from '../ports.ts';
+import type { Caller, Keys, KeyUse } from '../ports.ts';
 import { accountOf } from './account.ts';
 import type { KeySetOptions } from './key-set.ts';
 import { KeyIndex } from './keys.ts';
@@ -19,6 +19,10 @@ export class Identities implements Keys {
 
   find(credential: string, now: number): Caller | undefined | Promise<Caller | undefined> {
     return looksLikeJwt(credential) ? this.tokens.find(credential, now) : this.keys.find(credential, now);
+  }
+
+  uses(): Iterable<KeyUse> {
+    return this.keys.uses();
   }
 
   /** Replaces all that is known of a tenant. */

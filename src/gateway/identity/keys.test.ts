@@ -46,3 +46,16 @@ test('a key that two tenants list survives the removal of one', () => {
   keys.delete('a');
   expect(keys.find('k', now)?.tenant).toBe('b');
 });
+
+test('remembers when a key was used last, also when its tenant changes', () => {
+  const keys = new KeyIndex();
+  const used = { name: 'laptop', hash: hashApiKey('k') };
+  keys.set('acme', [used, { name: 'unused', hash: hashApiKey('u') }]);
+  keys.find('k', now);
+  keys.find('k', now + 5_000);
+  keys.find('wrong', now + 6_000);
+  keys.set('acme', [used]);
+  expect([...keys.uses()]).toEqual([{ tenant: 'acme', keyName: 'laptop', lastUsedAt: now + 5_000 }]);
+  keys.delete('acme');
+  expect([...keys.uses()]).toEqual([]);
+});

@@ -1,9 +1,9 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { TenantKey } from '../../api/tenant.ts';
-import type { Caller, Keys } from '../ports.ts';
+import type { Caller, Keys, KeyUse } from '../ports.ts';
 import { accountOf, callerOf } from './account.ts';
 
-type Entry = { readonly caller: Caller; readonly digest: Buffer; readonly expiresAt: number };
+type Entry = { readonly caller: Caller; readonly digest: Buffer; readonly expiresAt: number; lastUsedAt: number | undefined };
 
 const hashPattern = /^sha256:([0-9a-f]{64})$/;
 
@@ -19,7 +19,16 @@ export class KeyIndex implements Keys {
     const digest = hash('sha256', key, 'buffer');
     const bucket = this.buckets.get(bucketOf(digest));
     const entry = bucket?.find((each) => timingSafeEqual(each.digest, digest) && each.expiresAt > now);
+    if (entry) entry.lastUsedAt = now;
     return entry?.caller;
+  }
+
+  *uses(): Iterable<KeyUse> {
+    for (const entries of this.buckets.values()) {
+      for (const { caller, lastUsedAt } of entries) {
+        if (lastUsedAt !== undefined) yield { tenant: caller.tenant, keyName: caller.keyName, lastUsedAt };
+      }
+    }
   }
 
   /**
@@ -27,6 +36,7 @@ export class KeyIndex implements Keys {
    * match nothing and is left out.
    */
   set(tenant: string, keys: readonly TenantKey[], account = accountOf(tenant, {})): void {
+    const before = this.entriesOf(tenant);
     this.delete(tenant);
     const buckets: string[] = [];
     for (const key of keys) {
@@ -36,11 +46,17 @@ export class KeyIndex implements Keys {
       const expiresAt = key.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(key.expiresAt);
       const bucket = bucketOf(digest);
       const entries = this.buckets.get(bucket) ?? [];
-      entries.push({ caller: callerOf(account, key), digest, expiresAt });
+      const lastUsedAt = before.find((entry) => entry.digest.equals(digest))?.lastUsedAt;
+      entries.push({ caller: callerOf(account, key), digest, expiresAt, lastUsedAt });
       this.buckets.set(bucket, entries);
       buckets.push(bucket);
     }
     if (buckets.length > 0) this.bucketsOfTenant.set(tenant, buckets);
+  }
+
+  private entriesOf(tenant: string): readonly Entry[] {
+    const buckets = this.bucketsOfTenant.get(tenant) ?? [];
+    return buckets.flatMap((bucket) => this.buckets.get(bucket) ?? []).filter((entry) => entry.caller.tenant === tenant);
   }
 
   delete(tenant: string): void {

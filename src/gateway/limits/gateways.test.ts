@@ -51,9 +51,11 @@ test.skipIf(noRedis !== undefined)(
     expect(await admitted(all, 30)).toBe(30);
     await server.kill();
     expect(await admitted(all, 15)).toBe(15);
+    expect(await all[0]?.metrics()).toContain('modelfleet_gateway_limits_shared 0');
     await server.run();
     await eventually(() => expect(stores.every(({ shared }) => shared)).toBe(true));
     expect(await admitted(all, 200)).toBe(15);
+    expect(await all[0]?.metrics()).toContain('modelfleet_gateway_limits_shared 1');
 
     for (const gateway of all) await gateway[Symbol.asyncDispose]();
     for (const store of stores) await store.close();

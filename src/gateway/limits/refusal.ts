@@ -12,9 +12,13 @@ const words = {
 
 const scopes = { tenant: 'of your organisation', key: 'of your key', model: 'for this model' } as const;
 
-/** The answer to a request that a limit refuses: the limit that keeps it out for longest is the one to tell. */
-export function limitRefusal(readings: readonly Reading[]): HttpError {
-  const worst = readings.reduce((a, b) => (b.waitMs > a.waitMs ? b : a));
+/** Of the limits of a refused request the one that keeps it out for longest: the one to tell. */
+export function worstOf(readings: readonly Reading[]): Reading {
+  return readings.reduce((a, b) => (b.waitMs > a.waitMs ? b : a));
+}
+
+/** The answer to a request that this limit refuses. */
+export function limitRefusal(worst: Reading): HttpError {
   const { name, scope, limit } = worst.gate;
   const what = `${limit} ${words[name]} ${scopes[scope]}`;
   const error = name === 'tokensPerDay' || name === 'tokensPerMonth' ? errors.insufficientQuota(what) : errors.rateLimitExceeded(what);

@@ -30,6 +30,8 @@ export type Verdict = {
 
 /** Counts what tenants use. */
 export type LimitStore = {
+  /** Whether it counts together with other gateways now; absent where it never does. */
+  readonly shared?: boolean;
   /** Decides, and counts the request with what it may cost. Rejects with an HttpError when nobody can tell. */
   reserve(demand: Demand): Verdict | Promise<Verdict>;
   /** Ends a request that was let through at `takenAt`: what it has cost replaces what it might have cost. Never throws. */

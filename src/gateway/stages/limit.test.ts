@@ -31,6 +31,9 @@ test('of 200 requests at once exactly as many pass as the limit allows, and the 
   expect(one?.headers.get('x-ratelimit-remaining-requests')).toBe('0');
   expect(one && (await codeOf(one))).toBe('rate_limit_exceeded');
   expect(gateway.workers[0]?.seen).toHaveLength(50);
+  const metrics = await gateway.metrics();
+  expect(metrics).toContain('modelfleet_gateway_limit_refusals_total{limit="requestsPerMinute",scope="tenant"} 150');
+  expect(metrics).not.toMatch(/^modelfleet_gateway_limits_shared/m);
 });
 
 test('a request without limits gets no headers of limits', async () => {

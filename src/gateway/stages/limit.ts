@@ -2,34 +2,39 @@ import { type Exchange, given } from '../exchange.ts';
 import type { Account } from '../identity/account.ts';
 import type { Gate } from '../limits/gate.ts';
 import { limitHeaders } from '../limits/headers.ts';
-import { limitRefusal } from '../limits/refusal.ts';
-import type { Demand, LimitStore, Verdict } from '../limits/store.ts';
+import { limitRefusal, worstOf } from '../limits/refusal.ts';
+import type { Demand, Verdict } from '../limits/store.ts';
 import type { Model } from '../models.ts';
-import type { Stage } from '../pipeline.ts';
+import type { Services, Stage } from '../pipeline.ts';
 import { estimateTokens } from '../policies/tokens.ts';
 
 /** Reserves what the request may cost with all limits that it must pass, and settles it when the answer has ended. */
-export const limit: Stage = (exchange, { limits }) => {
+export const limit: Stage = (exchange, services) => {
   const gates = gatesFor(given(exchange.caller), given(exchange.call).model, given(exchange.model));
   if (gates.length === 0) return;
   const { maxOutputTokens } = given(exchange.model).spec.limits;
   const tokens = estimateTokens(exchange.body.length, given(exchange.call).maxTokens, maxOutputTokens);
   // The id that the caller may have chosen would let two requests share a place.
   const demand: Demand = { gates, tokens, lease: crypto.randomUUID() };
-  const verdict = limits.reserve(demand);
+  const verdict = services.limits.reserve(demand);
   return verdict instanceof Promise
-    ? verdict.then((told) => obey(exchange, limits, demand, told))
-    : obey(exchange, limits, demand, verdict);
+    ? verdict.then((told) => obey(exchange, services, demand, told))
+    : obey(exchange, services, demand, verdict);
 };
 
-function obey(exchange: Exchange, limits: LimitStore, demand: Demand, { granted, readings, at }: Verdict): undefined {
+function obey(exchange: Exchange, { limits, metrics }: Services, demand: Demand, { granted, readings, at }: Verdict): undefined {
   if (granted && exchange.gone) {
     limits.settle(demand, at, 0); // its end has passed already
     return;
   }
   exchange.answerHeaders.push(...limitHeaders(readings));
-  if (!granted) throw limitRefusal(readings);
-  exchange.onEnd(() => limits.settle(demand, at, cost(exchange)));
+  if (granted) {
+    exchange.onEnd(() => limits.settle(demand, at, cost(exchange)));
+    return;
+  }
+  const worst = worstOf(readings);
+  metrics.refused(worst.gate);
+  throw limitRefusal(worst);
 }
 
 /** All gates between a caller and a model. A limit for one model holds by whatever name the model is called. */
