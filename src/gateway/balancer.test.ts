@@ -144,3 +144,15 @@ test('requests of one key go to one replica while it has room, and nobody waits 
   expect(new Set([first, ...more]).size).toBe(3);
   expect(near()).toBeUndefined();
 });
+
+test('three gateways together give a replica as many requests as it has slots, and use them all', () => {
+  const running = new Map<string, number>();
+  for (let rank = 0; rank < 3; rank += 1) {
+    const replicas = ['a', 'b', 'c', 'd', 'e'].map(replica);
+    const line = lineOf(...replicas);
+    line.setRank({ rank, gateways: 3 });
+    for (let request = 0; request < 30; request += 1) ask(line);
+    for (const { id, inFlight } of replicas) running.set(id, (running.get(id) ?? 0) + inFlight);
+  }
+  expect([...running.values()]).toEqual([4, 4, 4, 4, 4]);
+});
