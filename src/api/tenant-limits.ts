@@ -44,7 +44,6 @@ export const tenantLimits = z.object({
 
 /** Limits as they are written; absent ones do not limit. */
 export type Rates = z.infer<typeof keyLimits>;
-export type TenantLimits = z.input<typeof tenantLimits>;
 /** What a limit does while the shared store is gone. */
 export type OutagePolicy = z.infer<typeof policy>;
 export type LimitName = keyof Rates;

@@ -1,6 +1,5 @@
 import type { AllowedModels, TenantKey, TenantSpec } from '../../api/tenant.ts';
 import { type Gate, gatesOf, type ModelGates } from '../limits/gate.ts';
-import type { Caller, ModelSpec } from '../ports.ts';
 
 /** What a tenant may do. */
 export type Account = {
@@ -16,6 +15,9 @@ export type Account = {
   readonly perModel: readonly ModelGates[];
   readonly onOutage: NonNullable<TenantSpec['limits']>['onOutage'];
 };
+
+/** What of a model decides who may use it. */
+type NamedModel = { readonly key: string; readonly labels?: Readonly<Record<string, string>> | undefined };
 
 /** What the spec of a tenant allows. */
 export function accountOf(tenant: string, spec: TenantSpec): Account {
@@ -35,7 +37,7 @@ export function accountOf(tenant: string, spec: TenantSpec): Account {
 }
 
 /** Who calls with this key: the account of its tenant, with the limits of the key. */
-export function callerOf(account: Account, key: Pick<TenantKey, 'name' | 'limits'>): Caller {
+export function callerOf(account: Account, key: Pick<TenantKey, 'name' | 'limits'>): Account & { readonly keyName: string } {
   const own = key.limits ? gatesOf(account.tenant, 'key', key.name, key.limits, account.onOutage) : [];
   return { ...account, keyName: key.name, gates: [...account.gates, ...own] };
 }
@@ -44,7 +46,7 @@ export function callerOf(account: Account, key: Pick<TenantKey, 'name' | 'limits
  * Whether a model is among the allowed ones: named as it is called or as `namespace/name`, or selected by its labels.
  * `called` is what the request wrote and must have resolved to `model`: a name that another deployment merely claims opens nothing.
  */
-export function mayUse(allowed: AllowedModels | undefined, called: string, model: Pick<ModelSpec, 'key' | 'labels'>): boolean {
+export function mayUse(allowed: AllowedModels | undefined, called: string, model: NamedModel): boolean {
   if (!allowed) return true;
   if (allowed.names?.some((name) => name === called || name === model.key)) return true;
   const wanted = allowed.selector?.matchLabels;

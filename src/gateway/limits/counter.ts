@@ -4,7 +4,7 @@ import { day, month, type Period } from './calendar.ts';
 import { SlidingWindow } from './window.ts';
 
 /** Nobody knows when a running request ends: after so long another try makes sense. */
-export const concurrencyWaitMs = 1_000;
+const concurrencyWaitMs = 1_000;
 
 /** What has been used of one limit. The limit comes with each call, for it may change while the counter lives. */
 export type Counter = {
