@@ -11,7 +11,7 @@ const flushMs = 500;
 const batchBytes = 1_048_576;
 /** More than this does not wait: a disk that is full must not fill the memory. */
 const maxPendingBytes = 32 * 1_048_576;
-/** Denials of callers whom nobody knows are as many as they like: so many a second are told, and of the others how many they were. */
+/** Callers whom nobody knows send as much as they like: so many a second are told, and of the others how many they were. */
 const strangersPerSecond = 10;
 /** How often it is said that the log cannot be written. */
 const complainMs = 60_000;
@@ -43,7 +43,7 @@ export class UsageLog {
   }
 
   add(record: UsageRecord): void {
-    const isStranger = record.kind === 'denial' && record.tenant === undefined;
+    const isStranger = record.tenant === undefined;
     if (isStranger && !this.tellsStranger()) return;
     const { leftOut } = this;
     const told = isStranger && leftOut > 0 ? { ...record, leftOut } : record;

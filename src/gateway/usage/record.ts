@@ -46,7 +46,7 @@ export const usageRecord = z.object({
   retries: count.exactOptional(),
   /** Address of the caller, of a denial alone. */
   from: z.string().exactOptional(),
-  /** How many denials of callers without a tenant were left out before this one. */
+  /** How many requests of callers without a tenant were left out before this one. */
   leftOut: count.exactOptional(),
 });
 
