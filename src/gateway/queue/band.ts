@@ -133,7 +133,7 @@ export class Band<W extends Waiter> {
 
   private leastServed(): TokenCounter<W> | undefined {
     let least: TokenCounter<W> | undefined;
-    for (const counter of this.backlogged) if (!least || counter.served < least.served) least = counter;
+    for (const counter of this.backlogged) if (!least || goesBefore(counter, least)) least = counter;
     return least;
   }
 
@@ -154,6 +154,11 @@ export class Band<W extends Waiter> {
     }
     this.sweepAt = Math.max(sweepFrom, 2 * this.counters.size);
   }
+}
+
+/** Who comes back has been lifted to the least of the others: of such equals goes first who has less running. */
+function goesBefore<W extends Waiter>(a: TokenCounter<W>, b: TokenCounter<W>): boolean {
+  return a.served < b.served || (a.served === b.served && a.running / a.weight < b.running / b.weight);
 }
 
 function loadOf<W extends Waiter>(counter: TokenCounter<W>, measure: Measure): number {

@@ -58,6 +58,13 @@ test('who comes back gets no credit for having been idle', () => {
   expect(Math.abs(tenants(serve(queue, 10)).split('b').length - 1 - 5)).toBeLessThanOrEqual(1);
 });
 
+test('of tenants that have been served as much, the one with less running goes first', () => {
+  const queue = queueOf(...of('a', 10));
+  for (let request = 0; request < 3; request += 1) queue.serve(queue.next() ?? ask('nobody'));
+  queue.enter(ask('b'));
+  expect(queue.next()?.tenant).toBe('b');
+});
+
 test('an expected answer counts until the real one is known, and one that failed costs nothing', () => {
   const queue = queueOf(...of('a', 4), ...of('b', 4));
   const charges: Charge[] = [];
