@@ -3,12 +3,13 @@ import type { Dispatcher } from 'undici';
 import { drainingHeader, loadingHeader } from '../core/agent-contract.ts';
 import type { Clock } from '../core/clock.ts';
 import { errors, type HttpError } from '../core/errors.ts';
+import { AnswerBody } from './answer-body.ts';
 import { CallerGone, type Cut, type Exchange, given } from './exchange.ts';
 import { downstreamHeaders, upstreamHeaders } from './headers.ts';
 import { type AttemptFailure, isRetryableStatus } from './policies/retry.ts';
 import type { ServingLimits } from './ports.ts';
 import type { Replica } from './replica.ts';
-import { EventCutter, errorEvent, workerErrorEvent } from './sse.ts';
+import { errorEvent, workerErrorEvent } from './sse.ts';
 import { after } from './timers.ts';
 
 /** How an attempt ended: `answered` (also when the answer broke off), or with nothing sent to the caller. */
@@ -25,15 +26,6 @@ type AttemptOptions = {
   /** Asked before an answer of 502 to 504 is passed on: true drops it, and the attempt fails instead. */
   mayRetry(failure: AttemptFailure): boolean;
 };
-
-/** A whole answer longer than this is passed on as it comes. */
-const maxCollectedBytes = 8 * 1_048_576;
-
-/**
- * How an answer goes to the caller: `events` as they come, between event ends; `whole` collected and sent at once, so that
- * a broken one can still become an error; `raw` as it comes.
- */
-type Mode = 'events' | 'whole' | 'raw';
 
 /** Sends an exchange's request to a replica and its answer to the caller. Resolves when nothing more will be sent. */
 export function attempt(exchange: Exchange, options: AttemptOptions): Promise<AttemptResult> {
@@ -56,18 +48,16 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
 
   private status = 0;
   private headers: IncomingHttpHeaders = {};
-  private mode: Mode = 'whole';
+  private readonly body: AnswerBody;
   private begun = false;
   private stalled = false;
-  private readonly cutter = new EventCutter();
-  private collected: Buffer[] = [];
-  private collectedBytes = 0;
 
   private readonly totalTimer: NodeJS.Timeout;
   private silenceTimer: NodeJS.Timeout | undefined;
 
   constructor(exchange: Exchange, options: AttemptOptions, resolve: (result: AttemptResult) => void) {
     this.exchange = exchange;
+    this.body = new AnswerBody(exchange);
     this.options = options;
     this.resolve = resolve;
     const { limits, clock } = options;
@@ -99,8 +89,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     }
     this.status = status;
     this.headers = headers;
-    if (headers['content-type']?.startsWith('text/event-stream')) this.mode = 'events';
-    else if (given(this.exchange.call).stream && status < 300 && !this.exchange.inEvents) this.mode = 'raw';
+    this.body.start(status, headers['content-type']);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -108,33 +97,28 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     if (this.exchange.firstByteAt === undefined) this.noteFirstByte();
     else this.silenceTimer?.refresh();
 
-    const ready =
-      this.mode === 'raw' ? this.piece(chunk) : this.mode === 'events' ? this.events(this.cutter.take(chunk)) : this.collect(chunk);
+    const ready = this.body.take(chunk);
     if (ready) this.write(ready);
   }
 
   onResponseEnd(): void {
     if (this.settled) return;
     const { response } = this.exchange;
-    const rest = this.mode === 'events' ? this.lastEvents() : undefined;
-    if (this.mode === 'whole' && this.exchange.inEvents) {
-      this.endEvents(this.takeCollected());
+    if (this.body.mode === 'whole' && this.exchange.inEvents) {
+      this.endEvents(this.body.takeCollected());
       return;
     }
-    if (this.mode === 'whole') {
-      let body = this.takeCollected();
-      if (this.status < 300) {
-        this.exchange.meter.whole(body);
-        body = this.exchange.translation?.answer.whole(body) ?? body;
-      }
+    if (this.body.mode === 'whole') {
+      const body = this.body.whole(this.status);
       const headers = downstreamHeaders(this.exchange, this.headers);
       headers.push('content-length', String(body.length));
       response.writeHead(this.status, headers).end(body);
       if (this.status === 200) this.record(body);
     } else {
+      const rest = this.body.rest();
       this.begin();
       response.end(rest);
-      if (this.status === 200 && this.mode === 'events' && this.cutter.done) this.record(rest);
+      if (this.status === 200 && this.body.done) this.record(rest);
     }
     this.exchange.outcome = this.status;
     this.settle({ kind: 'answered' });
@@ -176,11 +160,11 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
       this.settle({ kind: 'refused', error });
       return;
     }
-    const whole = this.mode === 'events' && this.cutter.done;
+    const whole = this.body.done;
     this.exchange.outcome = whole ? this.status : error.status;
     if (!whole) this.exchange.errorCode = error.code ?? error.type;
     if (whole) response.end();
-    else if (this.mode === 'events') response.end(this.exchange.translation?.answer.error(error) ?? errorEvent(error));
+    else if (this.body.mode === 'events') response.end(this.exchange.translation?.answer.error(error) ?? errorEvent(error));
     else response.destroy();
     this.settle({ kind: 'answered' });
   }
@@ -203,7 +187,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     const { exchange } = this;
     exchange.firstByteAt = clock.now();
     // Only a stream tells its first token, and more replicas would not have spared a load to those who waited for it.
-    if (this.mode !== 'whole' && this.status < 300 && given(exchange.call).stream && !exchange.wasHeld)
+    if (this.body.mode !== 'whole' && this.status < 300 && given(exchange.call).stream && !exchange.wasHeld)
       given(exchange.model).line.noteFirstToken(exchange.firstByteAt - exchange.arrivedAt);
     if (!this.silenceTimer) return;
     clearTimeout(this.silenceTimer);
@@ -234,38 +218,6 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
       this.stalled = false;
       if (!this.settled) this.controller?.resume();
     });
-  }
-
-  private events(events: Buffer | undefined): Buffer | undefined {
-    const { meter, translation } = this.exchange;
-    const seen = events && meter.events(events);
-    return seen && translation ? translation.answer.events(seen) : seen;
-  }
-
-  private lastEvents(): Buffer | undefined {
-    const rest = this.events(this.cutter.rest());
-    const more = this.exchange.translation?.answer.end();
-    return rest && more ? Buffer.concat([rest, more]) : (rest ?? more);
-  }
-
-  private piece(bytes: Buffer): Buffer {
-    this.exchange.meter.piece(bytes);
-    return bytes;
-  }
-
-  /** Keeps a part of a whole answer; gives back everything when it gets too long to keep. */
-  private collect(chunk: Buffer): Buffer | undefined {
-    this.collected.push(chunk);
-    this.collectedBytes += chunk.length;
-    if (this.collectedBytes <= maxCollectedBytes || this.exchange.inEvents) return undefined;
-    this.mode = 'raw';
-    return this.piece(this.takeCollected());
-  }
-
-  private takeCollected(): Buffer {
-    const [first, ...more] = this.collected;
-    this.collected = [];
-    return first && more.length === 0 ? first : Buffer.concat(first ? [first, ...more] : []);
   }
 
   private abortUpstream(): void {

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { startTestGateway } from '../../../test/fakes/gateway.ts';
+import { hashApiKey } from '../../core/api-keys.ts';
 import { eventually } from '../../kube/testing/eventually.fake.ts';
+import { accountOf } from '../identity/account.ts';
 import { type UsageRecord, usageRecord } from './record.ts';
 
 const chat = (more: object = {}) => ({ model: 'm', messages: [{ role: 'user', content: 'a secret prompt' }], ...more });
@@ -63,4 +65,18 @@ test('an answer that broke off says why', async () => {
   await using gateway = await startTestGateway({ usageLog, workers: [{ fault: 'die' }] });
   await (await gateway.post(chat({ stream: true }))).text();
   await eventually(() => expect(records[0]).toMatchObject({ status: 502, error: 'stream_interrupted', completionTokens: 3 }));
+});
+
+test('a tenant who asks for a model that it may not use is denied it', async () => {
+  const { records, usageLog } = collecting();
+  await using gateway = await startTestGateway({ usageLog });
+  gateway.keys.set('beta', [{ name: 'k', hash: hashApiKey('mf-beta') }], accountOf('beta', { models: { names: ['other'] } }));
+  expect((await gateway.post(chat(), { key: 'mf-beta' })).status).toBe(404);
+  expect((await gateway.post({ ...chat(), model: 'none' })).status).toBe(404);
+  await eventually(() =>
+    expect(records.map(({ kind, tenant }) => [kind, tenant])).toEqual([
+      ['denial', 'beta'],
+      ['usage', 'acme'],
+    ]),
+  );
 });

@@ -59,7 +59,9 @@ const maxPath = 128;
 export function recordOf(exchange: Exchange, now: number): UsageRecord {
   const { caller, call, model, lease, outcome, errorCode, arrivedAt, leasedAt, firstByteAt, retries } = exchange;
   const usage = exchange.meter.read(exchange.body.length) ?? abandoned(exchange);
-  const denied = isDenial(outcome) && leasedAt === undefined;
+  // A model that the caller may not use is to him one that is not there.
+  const hidden = outcome === 404 && model !== undefined && exchange.place === undefined;
+  const denied = hidden || (isDenial(outcome) && leasedAt === undefined);
   const from = denied ? exchange.request.socket.remoteAddress : undefined;
   return {
     kind: denied ? 'denial' : 'usage',

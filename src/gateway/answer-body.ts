@@ -1,0 +1,85 @@
+import { type Exchange, given } from './exchange.ts';
+import { EventCutter } from './sse.ts';
+
+/** A whole answer longer than this is passed on as it comes. */
+const maxCollectedBytes = 8 * 1_048_576;
+
+/**
+ * How an answer goes to the caller: `events` as they come, between event ends; `whole` collected and sent at once, so that
+ * a broken one can still become an error; `raw` as it comes.
+ */
+type Mode = 'events' | 'whole' | 'raw';
+
+/** What a replica answers, on its way to the caller: its tokens are counted, and its words translated where they have to be. */
+export class AnswerBody {
+  mode: Mode = 'whole';
+  private readonly exchange: Exchange;
+  private readonly cutter = new EventCutter();
+  private collected: Buffer[] = [];
+  private collectedBytes = 0;
+
+  constructor(exchange: Exchange) {
+    this.exchange = exchange;
+  }
+
+  /** Whether the last event of a stream has been passed on: then the answer is whole, however the connection ended. */
+  get done(): boolean {
+    return this.mode === 'events' && this.cutter.done;
+  }
+
+  /** The answer begins. */
+  start(status: number, contentType: string | undefined): void {
+    const { call, inEvents, translation } = this.exchange;
+    if (contentType?.startsWith('text/event-stream')) this.mode = 'events';
+    else if (given(call).stream && status < 300 && !inEvents && !translation) this.mode = 'raw';
+  }
+
+  /** What may be passed on now that `chunk` has come, if anything. */
+  take(chunk: Buffer): Buffer | undefined {
+    if (this.mode === 'events') return this.events(this.cutter.take(chunk));
+    return this.mode === 'raw' ? this.piece(chunk) : this.collect(chunk);
+  }
+
+  /** What is left of an answer that was passed on as it came, when it has ended well. */
+  rest(): Buffer | undefined {
+    if (this.mode !== 'events') return undefined;
+    const rest = this.events(this.cutter.rest());
+    const more = this.exchange.translation?.answer.end();
+    return rest && more ? Buffer.concat([rest, more]) : (rest ?? more);
+  }
+
+  /** A collected answer of this status as its caller gets it. */
+  whole(status: number): Buffer {
+    const body = this.takeCollected();
+    if (status >= 300) return body;
+    this.exchange.meter.whole(body);
+    return this.exchange.translation?.answer.whole(body) ?? body;
+  }
+
+  /** All that was collected, as the replica sent it. */
+  takeCollected(): Buffer {
+    const [first, ...more] = this.collected;
+    this.collected = [];
+    return first && more.length === 0 ? first : Buffer.concat(first ? [first, ...more] : []);
+  }
+
+  private events(events: Buffer | undefined): Buffer | undefined {
+    const { meter, translation } = this.exchange;
+    const seen = events && meter.events(events);
+    return seen && translation ? translation.answer.events(seen) : seen;
+  }
+
+  private piece(bytes: Buffer): Buffer {
+    this.exchange.meter.piece(bytes);
+    return bytes;
+  }
+
+  /** Keeps a part of a whole answer; gives back everything when it gets too long to keep. */
+  private collect(chunk: Buffer): Buffer | undefined {
+    this.collected.push(chunk);
+    this.collectedBytes += chunk.length;
+    if (this.collectedBytes <= maxCollectedBytes || this.exchange.inEvents) return undefined;
+    this.mode = 'raw';
+    return this.piece(this.takeCollected());
+  }
+}
