@@ -63,3 +63,12 @@ test('what a chat cannot do is refused, and the worker’s errors come through',
   const failed = await ask({});
   expect([failed.status, await failed.json()]).toMatchObject([400, { error: { message: 'mock error 400' } }]);
 });
+
+test('what is nested very deep is refused where it would be written anew, and passed on elsewhere', async () => {
+  await using gateway = await startTestGateway({ serving: { cacheTtlMs: 1_000, temperature: 0, maxOutputTokens: 9 } });
+  const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+  const ask = (path: string, more: string) => gateway.post(`{"model":"m","input":"x","messages":[],"stream":true,${more}}`, { path });
+  expect((await ask('/v1/responses', `"metadata":${deep}`)).status).toBe(400);
+  expect((await ask('/v1/chat/completions', `"x":${deep}`)).status).toBe(200);
+  expect((await ask('/v1/chat/completions', `"stream_options":{"x":${deep}}`)).status).toBe(200);
+});

@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { HttpError } from '../../core/errors.ts';
 import { chatOfResponse } from './responses-request.ts';
 
 test('a text with instructions is a chat of two messages', () => {
@@ -90,4 +92,31 @@ test.each([
   [{ input: [{ role: 'user', content: [{ type: 'input_file' }] }] }, 'input[0].content[0]'],
 ])('refuses %j and names the field', (more, param) => {
   expect(() => chatOfResponse({ model: 'm', input: 'x', ...more })).toThrow(expect.objectContaining({ status: 400, param }));
+});
+
+test('any request is a chat or a 400', () => {
+  const name = fc.constantFrom('input', 'instructions', 'tools', 'tool_choice', 'text', 'reasoning', 'type', 'role', 'content', 'name');
+  const word = fc.constantFrom(
+    'message',
+    'user',
+    'function_call',
+    'function_call_output',
+    'input_text',
+    'input_image',
+    'function',
+    'json_schema',
+  );
+  const { value } = fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof({ maxDepth: 5 }, word, fc.jsonValue(), fc.array(tie('value')), fc.dictionary(name, tie('value'))),
+  }));
+  fc.assert(
+    fc.property(fc.dictionary(name, value), (fields) => {
+      try {
+        expect(Array.isArray(chatOfResponse(fields).messages)).toBe(true);
+      } catch (error) {
+        expect(error).toBeInstanceOf(HttpError);
+        expect(error).toMatchObject({ status: 400 });
+      }
+    }),
+  );
 });

@@ -63,7 +63,9 @@ function asksForUsage(path: string, fields: Fields, set: JsonObject): boolean {
   const given = fields.stream_options;
   if (isJsonObject(given)) {
     if (given.include_usage === true) return false;
-    set.stream_options = { ...given, include_usage: true };
+    // Options are words and numbers: what is nested in them is not written anew.
+    const options = Object.entries(given).filter(([, value]) => typeof value !== 'object');
+    set.stream_options = { ...Object.fromEntries(options), include_usage: true };
     return true;
   }
   if (!isAbsent(given)) return false; // the worker says what is wrong with it
