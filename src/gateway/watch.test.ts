@@ -39,8 +39,8 @@ afterEach(async () => {
 
 const apiVersion = 'modelfleet.dev/v1alpha1';
 
-function tenant(keys: object[] = [{ name: 'first', hash: hashApiKey(key) }]) {
-  return { apiVersion, kind: 'Tenant', metadata: { name: 'acme' }, spec: { keys } };
+function tenant(keys: object[] = [{ name: 'first', hash: hashApiKey(key) }], more: object = {}) {
+  return { apiVersion, kind: 'Tenant', metadata: { name: 'acme' }, spec: { keys, ...more } };
 }
 
 async function metrics(): Promise<string> {
@@ -172,6 +172,18 @@ test('a deleted deployment and a revoked key act at once', async () => {
   await eventually(async () => (await code(ask())) === 'model_not_found');
   server.put('tenants', tenant([]));
   await eventually(async () => (await code(ask())) === 'invalid_api_key');
+});
+
+test('limits and models of a tenant act at once, and so does their end', async () => {
+  server.put('modeldeployments', deployment({ metadata: { labels: { tier: 'free' } } }));
+  server.put('pods', pod());
+  await eventually(async () => (await ask()).status === 200);
+  server.put('tenants', tenant(undefined, { limits: { requestsPerMinute: 1 } }));
+  await eventually(async () => (await code(ask())) === 'rate_limit_exceeded');
+  server.put('tenants', tenant(undefined, { models: { selector: { matchLabels: { tier: 'paid' } } } }));
+  await eventually(async () => (await code(ask())) === 'model_not_found');
+  server.put('tenants', tenant(undefined, { models: { selector: { matchLabels: { tier: 'free' } } } }));
+  await eventually(async () => (await ask()).status === 200);
 });
 
 test('a pod of the same name with another UID is another replica', async () => {

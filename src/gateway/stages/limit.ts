@@ -7,6 +7,7 @@ import type { Demand, Verdict } from '../limits/store.ts';
 import type { Model } from '../models.ts';
 import type { Services, Stage } from '../pipeline.ts';
 import { estimateTokens } from '../policies/tokens.ts';
+import { usageOf } from '../usage/record.ts';
 
 /** Reserves what the request may cost with all limits that it must pass, and settles it when the answer has ended. */
 export const limit: Stage = (exchange, services) => {
@@ -46,11 +47,7 @@ function gatesFor({ gates, perModel }: Account, called: string, { spec }: Model)
   return all;
 }
 
-/** What a request has cost in tokens: as it was counted, else its prompt when the caller left a replica; nothing when it was refused. */
-function cost({ outcome, body, meter, leasedAt }: Exchange): number {
-  const left = outcome === 499;
-  if (outcome >= 400 && outcome < 500 && !left) return 0;
-  const usage = meter.read(body.length);
-  if (usage) return usage.promptTokens + usage.completionTokens;
-  return left && leasedAt !== undefined ? estimateTokens(body.length, 0, 0) : 0;
+function cost(exchange: Exchange): number {
+  const usage = usageOf(exchange);
+  return usage ? usage.promptTokens + usage.completionTokens : 0;
 }

@@ -58,7 +58,7 @@ const maxPath = 128;
 /** What an exchange that has ended at `now` leaves behind. */
 export function recordOf(exchange: Exchange, now: number): UsageRecord {
   const { caller, call, model, lease, outcome, errorCode, arrivedAt, leasedAt, firstByteAt, retries } = exchange;
-  const usage = exchange.meter.read(exchange.body.length) ?? abandoned(exchange);
+  const usage = usageOf(exchange);
   // A model that the caller may not use is to him one that is not there.
   const hidden = outcome === 404 && model !== undefined && exchange.place === undefined;
   const denied = hidden || (isDenial(outcome) && leasedAt === undefined);
@@ -86,6 +86,11 @@ export function recordOf(exchange: Exchange, now: number): UsageRecord {
     ...(retries > 0 && { retries }),
     ...(from !== undefined && { from }),
   };
+}
+
+/** What a request has cost: as it was counted, else its prompt when the caller left a replica; undefined when it has cost nothing. */
+export function usageOf(exchange: Exchange): Usage | undefined {
+  return exchange.meter.read(exchange.body.length) ?? abandoned(exchange);
 }
 
 /** The prompt of a caller who left while a replica worked for him, before anything of an answer came: it has been read for him. */
