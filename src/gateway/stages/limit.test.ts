@@ -63,7 +63,7 @@ test('a caller who leaves a stream pays what came of it, and gets the rest back'
   await eventually(async () => expect((await gateway.post(chat({ max_tokens: 20_000, n: 1 }))).status).toBe(200));
 });
 
-test('a used-up quota is refused in OpenAI’s words, which its client does not try again', async () => {
+test('a used-up quota is refused in OpenAI’s words, and its client knows the error', async () => {
   await using gateway = await startTestGateway();
   allow(gateway, { tokensPerMonth: 1 });
   const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: gateway.key, maxRetries: 0 });
