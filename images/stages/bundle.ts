@@ -19,7 +19,8 @@ if (Number.parseInt(process.versions.node, 10) < needed)
 
 const engines = image === 'worker' ? engineNames.map((name) => [`${name}/child`, `src/worker/engines/${name}/child.ts`]) : [];
 const entries = { main: `images/${image}/main.ts`, ...Object.fromEntries(engines) };
-const metafile = await bundle(entries, join(output, 'usr/local/lib/modelfleet'));
+// The worker's program is copied into other images, and so is one file.
+const metafile = await bundle(entries, join(output, 'usr/local/lib/modelfleet'), { splitting: image !== 'worker' });
 const bundled = bundledPackages(metafile);
 
 await writeLicences(join(output, 'usr/share/doc/modelfleet'));

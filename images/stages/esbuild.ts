@@ -3,8 +3,15 @@ import { build, type Metafile, type Plugin } from 'esbuild';
 /** Their packages are installed beside the bundle. */
 const external = ['node-llama-cpp'];
 
-/** Bundles programs, what they load later in files of its own; `entries` says which file (without extension) is made of which source. */
-export async function bundle(entries: Readonly<Record<string, string>>, outdir: string): Promise<Metafile> {
+/**
+ * Bundles programs; `entries` says which file (without extension) is made of which source.
+ * With `splitting` what a program loads later is in files of its own, and is not compiled at every start.
+ */
+export async function bundle(
+  entries: Readonly<Record<string, string>>,
+  outdir: string,
+  { splitting }: { readonly splitting: boolean },
+): Promise<Metafile> {
   const { metafile } = await build({
     entryPoints: { ...entries },
     outdir,
@@ -12,8 +19,7 @@ export async function bundle(entries: Readonly<Record<string, string>>, outdir: 
     bundle: true,
     platform: 'node',
     format: 'esm',
-    // A part that is loaded only when it is used is not compiled at every start.
-    splitting: true,
+    splitting,
     target: 'node24',
     external,
     metafile: true,

@@ -65,7 +65,7 @@ export async function openTestbed(options: Options): Promise<Testbed> {
     String(options.loadMs),
   );
   opened.defer(() => kubelet.stop());
-  await bundle({ main: 'images/controller/main.ts' }, join(folder, 'program'));
+  await bundle({ main: 'images/controller/main.ts' }, join(folder, 'program'), { splitting: true });
   const program = join(folder, 'program', 'main.mjs');
   const nodeFlags = await flagsOfImage();
   const resources = opened.move();
