@@ -26,7 +26,7 @@ export async function takeStep(
 }
 
 /** Loaded when used: for nothing else does the controller need it. */
-const selfsigned = () => import('selfsigned');
+const selfsigned = () => import('./selfsigned.ts');
 
 function validity(now: number, lengthMs: number): { notBeforeDate: Date; notAfterDate: Date } {
   // An hour of grace for callers whose clocks are behind.
