@@ -36,6 +36,7 @@ export class World implements AsyncDisposable {
   private server: RunningApiServer;
   private controller: Part | undefined;
   private term = new AbortController();
+  private mayLeadAt = 0;
   private cluster: readonly Part[] = [];
 
   private constructor(server: RunningApiServer, agents: FakeAgents, options: { stateDir: string; clock: Clock; logger: Logger }) {
@@ -78,6 +79,7 @@ export class World implements AsyncDisposable {
 
   /** Ends the controller's leadership, which it wins again as soon as that may be. */
   endTerm(): void {
+    this.mayLeadAt = this.clock.now() + betweenTermsMs;
     this.term.abort(new LeadershipLost('another leads'));
   }
 
@@ -141,10 +143,11 @@ export class World implements AsyncDisposable {
 
   private async leadInTerms(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      // As a LeaderElection does, also that of another process: what the work of a lost term had sent has arrived before the next one looks.
+      await this.clock.sleep(Math.max(0, this.mayLeadAt - this.clock.now()), signal).catch(() => {}); // ended: the next line sees it
+      if (signal.aborted) return;
       this.term = new AbortController();
       await work(AbortSignal.any([signal, this.term.signal]));
-      // As a LeaderElection does: what the work had sent has arrived before the next one looks.
-      await this.clock.sleep(betweenTermsMs, signal).catch(() => {}); // the end of the soak
     }
   }
 
