@@ -11,6 +11,7 @@ import {
   isNotFound,
   type KubeClient,
   keyOf,
+  lately,
   type MergePatch,
   owns,
   type Pod,
@@ -158,14 +159,14 @@ export function watchDuties(
   replicas.addIndexer(byModel, modelKey);
   const strays = cache.informer(pods, { ...scope, labelSelector: straySelector, indexers: { [byController]: controllerUid } });
   const revisions = cache.informer(controllerRevisions, { ...managed, indexers: { [byInstance]: instanceKey } });
-  const budgets = cache.informer(podDisruptionBudgets, managed);
+  const budgets = cache.informer(podDisruptionBudgets, { ...managed, late: true });
   return {
     sight: { pods: replicas.store, strays: strays.store, revisions: revisions.store, budgets: budgets.store },
     sources: [
       watches(replicas, adopterKey),
       owns(strays, modelDeploymentResource),
       owns(revisions, modelDeploymentResource),
-      owns(budgets, modelDeploymentResource, moreThanStatus),
+      lately(owns(budgets, modelDeploymentResource, moreThanStatus)),
     ],
   };
 }

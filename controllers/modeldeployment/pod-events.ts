@@ -34,6 +34,7 @@ export class PodEvents {
       reason,
       informer: cache.informer(events, {
         namespace,
+        late: true,
         fieldSelector: `involvedObject.kind=Pod,reason=${reason}`,
         indexers: { [byPod]: podOf[reason] },
       }),

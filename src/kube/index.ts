@@ -74,6 +74,6 @@ export {
 } from './runtime/predicates.ts';
 export { ExponentialBackoff, MaxOf, type RateLimiter, TokenBucket } from './runtime/rate-limiter.ts';
 export { done, type Result, requeueAfter, TerminalError } from './runtime/result.ts';
-export { forType, owns, type Source, urgently, watches } from './runtime/sources.ts';
+export { forType, lately, owns, type Source, urgently, watches } from './runtime/sources.ts';
 export { WorkQueue, type WorkQueueOptions } from './runtime/work-queue.ts';
 export { microTimestamp, timestamp } from './time.ts';

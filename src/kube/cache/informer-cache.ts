@@ -9,6 +9,8 @@ export type InformerRequest<T extends KubeObject> = Selection & {
   readonly indexers?: Readonly<Record<string, Indexer<T>>> | undefined;
   /** Keeps a part of each object, for kinds of which there are thousands. Who asks with another function has another informer. */
   readonly transform?: Transform<T> | undefined;
+  /** What the first decisions need not: it is read when all else has been, so that the server's time goes to that first. */
+  readonly late?: boolean | undefined;
 };
 
 /** One informer for each type and selection, shared by all who ask. */
@@ -17,8 +19,9 @@ export class InformerCache {
   private readonly client: ListerWatcher;
   private readonly options: InformerOptions;
   private readonly informers = new Map<string, Informer<KubeObject>>();
+  private readonly late = new Set<Informer<KubeObject>>();
   private readonly transforms = new Map<unknown, number>();
-  private readonly tasks = new Set<Promise<void>>();
+  private readonly tasks = new Map<Informer<KubeObject>, Promise<void>>();
   private signal: AbortSignal | undefined;
 
   constructor(client: ListerWatcher, options: InformerOptions = {}) {
@@ -26,30 +29,31 @@ export class InformerCache {
     this.options = options;
   }
 
-  /** The informer of a selection, made on first use; it starts with the cache, or at once when that runs. */
+  /** The informer of a selection, made on first use; it starts with the cache, or at once when that runs. It is late only where all who ask say so. */
   informer<T extends KubeObject>(type: ResourceType<T>, request: InformerRequest<T> = {}): Informer<T> {
-    const { indexers = {}, transform, ...selection } = request;
+    const { indexers = {}, transform, late = false, ...selection } = request;
     const { namespace, labelSelector, fieldSelector } = selection;
     const key = JSON.stringify([apiVersionOf(type), type.plural, namespace, labelSelector, fieldSelector, this.numberOf(transform)]);
     // The key holds the type, so what is filed under it was made with the same one.
     const existing = this.informers.get(key) as Informer<T> | undefined;
     const informer = existing ?? new Informer(this.client, type, selection, this.options, transform);
     for (const [name, indexer] of Object.entries(indexers)) informer.addIndexer(name, indexer);
-    if (!existing) {
-      this.informers.set(key, informer as unknown as Informer<KubeObject>);
-      if (this.signal) this.launch(informer, this.signal);
-    }
+    const shared = informer as unknown as Informer<KubeObject>;
+    if (!late) this.late.delete(shared);
+    else if (!existing && !this.signal) this.late.add(shared);
+    this.informers.set(key, shared);
+    if (this.signal && !this.late.has(shared)) this.launch(shared, this.signal);
     return informer;
   }
 
-  /** Whether every informer has synced. */
+  /** Whether every informer has synced, but for those that are late. */
   get hasSynced(): boolean {
-    return [...this.informers.values()].every((informer) => informer.hasSynced);
+    return this.prompt.every((informer) => informer.hasSynced);
   }
 
-  /** Resolves when every informer asked for so far has synced; rejects with the signal's reason. */
+  /** Resolves when every informer asked for so far has synced, but for those that are late; rejects with the signal's reason. */
   async synced(signal: AbortSignal): Promise<void> {
-    await Promise.all([...this.informers.values()].map((informer) => informer.synced(signal)));
+    await Promise.all(this.prompt.map((informer) => informer.synced(signal)));
   }
 
   /** Reads everything anew, at once, so that the cache knows all that was written before the call. Rejects with the signal's reason. */
@@ -66,10 +70,16 @@ export class InformerCache {
   async run(signal: AbortSignal): Promise<void> {
     if (this.signal) throw new Error('the informer cache runs already');
     this.signal = signal;
-    for (const informer of this.informers.values()) this.launch(informer, signal);
+    for (const informer of this.prompt) this.launch(informer, signal);
+    await this.synced(signal).catch(() => {}); // aborted
+    for (const informer of this.late) this.launch(informer, signal);
     await aborted(signal);
-    await Promise.all(this.tasks);
+    await Promise.all(this.tasks.values());
     this.signal = undefined;
+  }
+
+  private get prompt(): readonly Informer<KubeObject>[] {
+    return [...this.informers.values()].filter((informer) => !this.late.has(informer));
   }
 
   private numberOf(transform: unknown): number {
@@ -78,8 +88,11 @@ export class InformerCache {
     return known;
   }
 
-  private launch<T extends KubeObject>(informer: Informer<T>, signal: AbortSignal): void {
-    const task = informer.run(signal).finally(() => this.tasks.delete(task));
-    this.tasks.add(task);
+  private launch(informer: Informer<KubeObject>, signal: AbortSignal): void {
+    if (this.tasks.has(informer)) return;
+    this.tasks.set(
+      informer,
+      informer.run(signal).finally(() => this.tasks.delete(informer)),
+    );
   }
 }

@@ -104,6 +104,27 @@ function slowServer() {
   return { lists, client: { ...client, list } };
 }
 
+test('late selections are read when all others have been, unless somebody cannot wait', async () => {
+  const stop = new AbortController();
+  const { lists, client } = slowServer();
+  const cache = new InformerCache(client);
+  cache.informer(configMaps);
+  const late = cache.informer(configMaps, { labelSelector: 'app=late', late: true });
+  cache.informer(configMaps, { labelSelector: 'app=shared', late: true });
+  const shared = cache.informer(configMaps, { labelSelector: 'app=shared' });
+  const run = cache.run(stop.signal);
+  await eventually(() => expect(lists).toHaveLength(2));
+  for (const list of lists) list.answer();
+  await cache.synced(stop.signal);
+  expect([shared.hasSynced, late.hasSynced, cache.hasSynced]).toEqual([true, false, true]);
+  await eventually(() => expect(lists).toHaveLength(3));
+  lists[2]?.answer(configMap('a', 1));
+  await late.synced(stop.signal);
+  expect(late.store.size).toBe(1);
+  stop.abort();
+  await run;
+});
+
 test('a refresh is not content with a list that began before it', async () => {
   const stop = new AbortController();
   const { client, lists } = slowServer();

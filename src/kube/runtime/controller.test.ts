@@ -9,6 +9,7 @@ import { Controller, type ControllerOptions, type Reconcile } from './controller
 import { LeadershipLost } from './leader-election.ts';
 import { ExponentialBackoff } from './rate-limiter.ts';
 import { done, requeueAfter, TerminalError } from './result.ts';
+import { lately } from './sources.ts';
 import { WorkQueue } from './work-queue.ts';
 
 function controllerOf(reconcile: Reconcile, options: Partial<ControllerOptions> = {}) {
@@ -182,6 +183,37 @@ test('waits for its sources, and ends them', async () => {
   await eventually(() => expect(seen).toEqual(['early']));
   await end();
   expect(ended).toBe(true);
+});
+
+test('urgent keys do not wait for a late source, all others do', async () => {
+  const seen: string[] = [];
+  const synced = Promise.withResolvers<void>();
+  const source = lately({
+    start(enqueue) {
+      enqueue('ordinary');
+      return () => {};
+    },
+    synced: () => synced.promise,
+  });
+  const { controller, end } = controllerOf(
+    async (key) => {
+      seen.push(key);
+      return done();
+    },
+    { sources: [source] },
+  );
+  controller.queue.add('urgent', true);
+  await eventually(() => expect(seen).toEqual(['urgent']));
+  synced.resolve();
+  await eventually(() => expect(seen).toEqual(['urgent', 'ordinary']));
+  await end();
+});
+
+test('a late source that fails ends the controller with its reason', async () => {
+  const { running } = controllerOf(async () => done(), {
+    sources: [lately({ start: () => () => {}, synced: async () => Promise.reject(new Error('broken')) })],
+  });
+  await expect(running).rejects.toThrow('broken');
 });
 
 test('refuses a concurrency that is none', () => {

@@ -63,7 +63,7 @@ export class Controller {
   }
 
   /**
-   * Waits for the sources, works until `signal` aborts, and resolves when the last run has ended.
+   * Waits for the sources, works until `signal` aborts, and resolves when the last run has ended. Urgent keys do not wait for late sources.
    * Runs have their grace, but for lost leadership: another may act soon.
    * The informers behind the sources must run. A controller starts once.
    */
@@ -74,10 +74,19 @@ export class Controller {
     const stopIfLost = () => signal.reason instanceof LeadershipLost && hardStop.abort(signal.reason);
     signal.addEventListener('abort', stopIfLost, { once: true });
     try {
-      await Promise.all(sources.map((source) => source.synced(signal)));
+      const synced = (late: boolean) =>
+        Promise.all(sources.filter((source) => (source.late ?? false) === late).map((source) => source.synced(signal)));
+      this.queue.holdOrdinary();
+      await synced(false);
       this.logger.debug({ concurrency }, 'controller started');
       const workers = Array.from({ length: concurrency }, () => this.work(signal, hardStop.signal));
-      await aborted(signal);
+      const whole = synced(true).then(
+        () => this.queue.releaseOrdinary(),
+        (error: unknown) => {
+          if (!signal.aborted) throw error;
+        },
+      );
+      await Promise.all([whole, aborted(signal)]);
       await this.withGrace(Promise.all(workers), hardStop);
     } catch (error) {
       if (!signal.aborted) throw error;

@@ -9,6 +9,8 @@ export type Source = {
   start(enqueue: (key: string, urgent?: boolean) => void): () => void;
   /** Resolves when the source has told everything that was there before. */
   synced(signal: AbortSignal): Promise<void>;
+  /** Urgent keys do not wait for it to be synced. */
+  readonly late?: boolean;
 };
 
 /** The keys of the informer's own objects: what the controller is for. */
@@ -19,6 +21,11 @@ export function forType<T extends KubeObject>(informer: Informer<T>, ...predicat
 /** What this source tells is urgent: as a rule what somebody asked for and nobody has acted on. */
 export function urgently(source: Source): Source {
   return { start: (enqueue) => source.start((key) => enqueue(key, true)), synced: (signal) => source.synced(signal) };
+}
+
+/** What this source tells is no matter of urgent keys: they are worked on without it. */
+export function lately(source: Source): Source {
+  return { start: (enqueue) => source.start(enqueue), synced: (signal) => source.synced(signal), late: true };
 }
 
 /** The keys of the owners that control the informer's objects (owner reference with controller=true). */

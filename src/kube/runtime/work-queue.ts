@@ -35,6 +35,7 @@ export class WorkQueue {
   private readonly processing = new Map<string, Turn>();
   private readonly ordinaryLimit: number;
   private ordinaryInWork = 0;
+  private ordinaryHeld = false;
   /** Key -> whether it is urgent. */
   private readonly dirty = new Map<string, boolean>();
   private readonly delayed = new DelayHeap();
@@ -57,6 +58,17 @@ export class WorkQueue {
   /** Since when each key in work is worked on, in milliseconds since the epoch. */
   get startTimes(): Iterable<number> {
     return [...this.processing.values()].map(({ startedAt }) => startedAt);
+  }
+
+  /** Hands out urgent keys only, until `releaseOrdinary`. */
+  holdOrdinary(): void {
+    this.ordinaryHeld = true;
+  }
+
+  /** Hands out all keys again. */
+  releaseOrdinary(): void {
+    this.ordinaryHeld = false;
+    this.handOut();
   }
 
   /** Whether the worker that has this key has it because it is urgent. */
@@ -170,7 +182,7 @@ export class WorkQueue {
   }
 
   private nextOrdinary(): [string, number] | undefined {
-    return this.ordinaryInWork < this.ordinaryLimit ? this.ready.entries().next().value : undefined;
+    return !this.ordinaryHeld && this.ordinaryInWork < this.ordinaryLimit ? this.ready.entries().next().value : undefined;
   }
 
   private setAlarm(): void {
