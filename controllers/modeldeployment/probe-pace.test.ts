@@ -8,7 +8,7 @@ test('asks each second while it loads, in all ordinary fleets', () => {
 
 test('asks no more often in a fleet of thousands: each agent is asked more rarely', () => {
   expect(loadingPauseMs(5_000)).toBe(20_000);
-  expect(idleAgentsPerRound).toBe(100);
+  expect(idleAgentsPerRound).toBe(75);
 });
 
 test('asks idle agents together, about ten seconds after the last question', () => {

@@ -4,7 +4,7 @@ const idleIntervalMs = 10_000;
  * Whether a replica can serve is the kubelet's word, not the agent's: what an idle agent tells may be old in a fleet of thousands,
  * before asking costs more than a percent of a core. See docs/adr/0005.
  */
-const idleQuestionsPerSecond = 20;
+const idleQuestionsPerSecond = 15;
 /** Idle agents are asked together, in rounds: a process that wakes for each question spends more on waking than on asking. */
 const roundMs = 5_000;
 const questionsPerSecond = 250;
