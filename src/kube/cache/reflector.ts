@@ -137,7 +137,7 @@ export class Reflector<T extends KubeObject> {
 
   private async list(signal: AbortSignal): Promise<void> {
     const { client, type, selection, sink } = this.options;
-    const { items, resourceVersion } = await client.list(type, selection, { signal, keep: sink.keep });
+    const { items, resourceVersion } = await client.list(type, selection, { signal, keep: sink.keep, dropManagedFields: true });
     sink.replace(items);
     this.version = resourceVersion;
   }

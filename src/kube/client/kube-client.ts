@@ -5,6 +5,7 @@ import { type CredentialSource, fixedCredential } from './credentials.ts';
 import { startDeadline } from './deadline.ts';
 import { goJson } from './go-json.ts';
 import type { ClusterAccess } from './kube-config.ts';
+import { withoutManagedFields } from './managed-fields.ts';
 import { NdjsonDecoder } from './ndjson.ts';
 import type { ApplyOptions, CallOptions, DeleteOptions, ListCall, ListOptions, WatchOptions, WriteOptions } from './options.ts';
 import { collectionPath, objectPath, type Query, requireNamespace, withQuery } from './paths.ts';
@@ -229,12 +230,12 @@ export class KubeClient {
     return this.exchange(method, path, options, (body) => body.text());
   }
 
-  private async exchange(
+  private async exchange<R>(
     method: HttpRequest['method'],
     path: string,
     options: RawRequest,
-    readBody: (body: HttpResponse['body']) => Promise<string>,
-  ): Promise<string> {
+    readBody: (body: HttpResponse['body']) => Promise<R>,
+  ): Promise<R> {
     const { query, body, contentType = 'application/json', signal, timeoutMs = defaultTimeoutMs } = options;
     const deadline = startDeadline(this.clock, timeoutMs, `${method} ${path}`, signal);
     const request: HttpRequest = {
@@ -262,7 +263,7 @@ export class KubeClient {
   private async pages<T extends KubeObject>(
     type: ResourceType<T>,
     options: ListOptions,
-    { keep, ...call }: ListCall<T>,
+    { keep, dropManagedFields, ...call }: ListCall<T>,
   ): Promise<ObjectList<T>> {
     const { namespace, resourceVersion, ...query } = options;
     const identity = { apiVersion: apiVersionOf(type), kind: type.kind };
@@ -270,8 +271,9 @@ export class KubeClient {
     const read = (from: Query) => {
       const head = Promise.withResolvers<string>();
       const rest = { ...call, query: { ...query, ...from } };
-      const whole = this.exchange('GET', collectionPath(type, namespace), rest, (body) => textOf(body, head.resolve));
-      whole.then(head.resolve, () => head.resolve('')); // whoever awaits `whole` hears of it; nobody does when the page before cannot be read
+      const whole = this.exchange('GET', collectionPath(type, namespace), rest, (body) => bytesOf(body, head.resolve));
+      const ended = () => head.resolve('');
+      whole.then(ended, ended); // whoever awaits `whole` hears of it; nobody does when the page before cannot be read
       return { head: head.promise, whole };
     };
     for (let answer = read({ resourceVersion }); ; ) {
@@ -279,7 +281,8 @@ export class KubeClient {
       // meanwhile: it is asked for as soon as the token is here, and this page is read while it comes.
       const early = continueTokenAhead(await answer.head);
       const next = early === undefined ? undefined : read({ continue: early });
-      const page = JSON.parse(await answer.whole) as ListPage<T>;
+      const bytes = await answer.whole;
+      const page = JSON.parse(dropManagedFields ? withoutManagedFields(bytes) : bytes.toString()) as ListPage<T>;
       // Built-in lists leave apiVersion and kind out of their items; a watch has them. One cache, one shape.
       for (const item of page.items ?? []) items.push(keep ? keep({ ...identity, ...item }) : { ...identity, ...item });
       const token = page.metadata?.continue || undefined;
@@ -300,14 +303,14 @@ export class KubeClient {
 /** Enough for the metadata of a list. */
 const startBytes = 4_096;
 
-/** The whole body as text; `onStart` is told its first part as soon as that is here. */
-async function textOf(body: AsyncIterable<Uint8Array>, onStart: (start: string) => void): Promise<string> {
+/** The whole body; `onStart` is told its first part as soon as that is here. */
+async function bytesOf(body: AsyncIterable<Uint8Array>, onStart: (start: string) => void): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) {
     if (chunks.length === 0) onStart(Buffer.from(chunk.subarray(0, startBytes)).toString('latin1'));
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 /** The token of the next page, where the text of a list has it before its items, as Kubernetes' own servers write it. */

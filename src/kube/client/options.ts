@@ -42,7 +42,11 @@ export type ListOptions = Selection & {
 };
 
 /** Limits of a list, and what is kept of each object as soon as its page has come; all of it unless told. */
-export type ListCall<T> = CallOptions & { readonly keep?: ((object: T) => T) | undefined };
+export type ListCall<T> = CallOptions & {
+  readonly keep?: ((object: T) => T) | undefined;
+  /** Objects come without `managedFields`, which then cost next to nothing. */
+  readonly dropManagedFields?: boolean | undefined;
+};
 
 export type WatchOptions = Selection & {
   readonly resourceVersion?: string | undefined;
