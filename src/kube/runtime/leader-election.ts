@@ -223,12 +223,12 @@ export class LeaderElection {
   /**
    * Answers false when the term is lost and the lease over: then another may lead, whether our work has ended or not.
    * A stall may have eaten the whole lease before anybody could hear of it; the work, which may not write from the first
-   * moment on, then still has one retry's time to end.
+   * moment on, has as long again as a renewal to end: a machine that is too busy to renew is too busy to end it at once.
    */
   private async endOfLease(term: Term, signal: AbortSignal): Promise<false> {
     await aborted(term.lost.signal);
     const leftMs = term.provenUntil + this.leaseMs - this.renewDeadlineMs - this.monotonic();
-    await this.sleep(Math.max(leftMs, this.retryMs), signal);
+    await this.sleep(Math.max(leftMs, this.renewDeadlineMs), signal);
     return false;
   }
 

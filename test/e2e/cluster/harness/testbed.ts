@@ -171,6 +171,16 @@ export async function claim(namespace: string, name: string): Promise<void> {
   });
 }
 
+/** What the containers said last that ended since `before`, by pod: the reason of a restart that should not have been. */
+export async function lastWords(namespace: string, selector: string, before: Readonly<Record<string, number>>): Promise<string> {
+  const now = await restarts(namespace, selector);
+  const restarted = Object.keys(now).filter((pod) => (now[pod] ?? 0) > (before[pod] ?? 0));
+  const words = await Promise.all(
+    restarted.map(async (pod) => `${pod}:\n${await kube(['logs', '-n', namespace, pod, '--previous', '--tail=20'])}`),
+  );
+  return words.join('\n');
+}
+
 /** The restarts of each pod's containers, by name. */
 export async function restarts(namespace: string, selector: string): Promise<Readonly<Record<string, number>>> {
   type Pods = { items: { metadata: { name: string }; status: { containerStatuses?: { restartCount: number }[] } }[] };
