@@ -45,6 +45,14 @@ test('does not hold an event that never ends', () => {
   expect(cutter.rest()?.length ?? 0).toBeLessThanOrEqual(1_048_576);
 });
 
+test('an event that comes byte by byte is passed on as one', () => {
+  const event = Buffer.from(`data: ${'x'.repeat(5_000)}\r\n\r\n`);
+  const cutter = new EventCutter();
+  const passed = Array.from(event, (_, at) => cutter.take(event.subarray(at, at + 1))).filter((events) => events !== undefined);
+  expect(passed).toEqual([event]);
+  expect(cutter.rest()).toBeUndefined();
+});
+
 test('an error event is one line of JSON in OpenAI’s shape', () => {
   const [data, ...end] = errorEvent(errors.streamInterrupted('two\nlines')).split('\n');
   expect(end).toEqual(['', '']);

@@ -8,6 +8,14 @@ const doneEvent = 'data: [DONE]';
 /** An event longer than this is passed on in pieces, rather than held. */
 const maxHeldBytes = 1_048_576;
 
+/** Of an event that comes in more pieces they are put together, because each costs more than its bytes. */
+const maxPieces = 1_024;
+
+/** An event ends with two line feeds, each maybe behind a carriage return. */
+const longestEnd = 4;
+
+const nothing: Buffer = Buffer.alloc(0);
+
 /**
  * Cuts a stream of server-sent events between events: what is passed on always ends where an event ends, so that a stream
  * that breaks can be closed with an error event of its own. No byte is changed, added or lost.
@@ -15,20 +23,29 @@ const maxHeldBytes = 1_048_576;
 export class EventCutter {
   private held: Buffer[] = [];
   private heldBytes = 0;
+  /** The end of what is held, because an event may end across two chunks. */
+  private seam: Buffer = nothing;
   private last: Buffer | undefined;
 
-  /** What may be passed on now; undefined while the event is incomplete. */
+  /** What may be passed on now; undefined while the event is incomplete. Each byte is looked at once, however many chunks an event has. */
   take(chunk: Buffer): Buffer | undefined {
     if (this.heldBytes === 0 && endsEvent(chunk, chunk.length)) {
       this.last = chunk;
       return chunk;
     }
-    const all = this.heldBytes === 0 ? chunk : Buffer.concat([...this.held, chunk]);
-    const end = all.length > maxHeldBytes ? all.length : lastEventEnd(all);
-    this.held = end < all.length ? [all.subarray(end)] : [];
-    this.heldBytes = all.length - end;
-    if (end === 0) return undefined;
-    this.last = all.subarray(0, end);
+    const fresh = this.seam.length === 0 ? chunk : Buffer.concat([this.seam, chunk]);
+    const total = this.heldBytes + chunk.length;
+    const end = total > maxHeldBytes ? fresh.length : lastEventEnd(fresh);
+    if (end === 0) {
+      this.hold(chunk, total, fresh);
+      return undefined;
+    }
+    const cut = chunk.length - (fresh.length - end);
+    const head = chunk.subarray(0, cut);
+    this.last = this.held.length === 0 ? head : Buffer.concat([...this.held, head]);
+    this.held = [];
+    const rest = chunk.subarray(cut);
+    this.hold(rest, rest.length, rest);
     return this.last;
   }
 
@@ -40,6 +57,14 @@ export class EventCutter {
   /** Whether `[DONE]` has been passed on: then the answer is whole, however the connection ended. */
   get done(): boolean {
     return this.last?.subarray(-64).toString('latin1').trimEnd().endsWith(doneEvent) ?? false;
+  }
+
+  /** Keeps a part of an event until the rest comes; `fresh` ends with what may belong to the event's end. */
+  private hold(part: Buffer, total: number, fresh: Buffer): void {
+    if (this.held.length === maxPieces) this.held = [Buffer.concat(this.held)];
+    if (part.length > 0) this.held.push(part);
+    this.heldBytes = total;
+    this.seam = total === 0 ? nothing : fresh.subarray(-longestEnd + 1);
   }
 }
 
