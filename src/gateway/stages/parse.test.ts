@@ -34,6 +34,14 @@ test('survives deep nesting', () => {
   expect(call(`{"model":"m","x":${'['.repeat(200_000)}${']'.repeat(200_000)}}`).model).toBe('m');
 });
 
+test.each([
+  ['objects', `[${'{},'.repeat(250_000)}{}]`],
+  ['brackets that do not end', '['.repeat(250_000)],
+  ['fields', `{${Array.from({ length: 250_000 }, (_, index) => `"${index}":0`).join()}}`],
+])('refuses a request of too many %s before it is parsed', (_, x) => {
+  expect(() => call(`{"model":"m","x":${x}}`)).toThrow('more than 250000 objects, arrays and texts');
+});
+
 test('any bytes are a call or a 400', () => {
   fc.assert(
     fc.property(

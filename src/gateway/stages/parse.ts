@@ -3,6 +3,10 @@ import { errors } from '../../core/errors.ts';
 import { isJsonObject } from '../../core/json.ts';
 import type { Call } from '../exchange.ts';
 import type { Stage } from '../pipeline.ts';
+import { isLight } from '../surface/weight.ts';
+
+/** A conversation of fifty thousand turns has no more objects, arrays and texts. */
+const maxParts = 250_000;
 
 /** Longer names than a deployment can have are refused before they reach an error message. */
 const maxModelLength = 512;
@@ -33,6 +37,7 @@ export function readCall({ model, stream, max_tokens, max_completion_tokens, max
 export function parseBody(body: Buffer): Record<string, unknown> {
   if (body.length === 0) throw errors.malformedJson('it is empty');
   if (!isUtf8(body)) throw errors.malformedJson('it is not UTF-8');
+  if (!isLight(body, maxParts)) throw errors.invalidRequest(`The request has more than ${maxParts} objects, arrays and texts.`);
   let value: unknown;
   try {
     value = JSON.parse(body.toString());
