@@ -55,7 +55,7 @@ export class DemandWatch {
     );
   }
 
-  /** Calls `onNews` with each model of which more or fewer requests wait, until the function that it returns is called. */
+  /** Calls `onNews` with each model of which more or fewer requests wait, or other replicas hang, until the function that it returns is called. */
   subscribe(onNews: (model: string) => void): () => void {
     const listener = (model: string) => onNews(model);
     this.listeners.add(listener);

@@ -137,4 +137,13 @@ describe('a line', () => {
     expect(newsOf(before, after)).toEqual(['a/c']);
     expect(newsOf(before, new Map())).toEqual(['a/b']);
   });
+
+  test('names the replicas that hang by the word of any gateway, until it takes it back or is gone', () => {
+    const hangs = afterLine(before, { full: false, models: { 'a/b': counts({ wedged: ['u1'] }) } }, now);
+    const parts = [part({ 'a/b': counts({ wedged: ['u1', 'u2'] }) }), { ...part({}), models: hangs }];
+    expect(demandFor('a/b', parts, now).wedged).toEqual(['u1', 'u2']);
+    expect(demandFor('a/b', parts, now + 60_000).wedged).toBeUndefined();
+    expect(newsOf(afterLine(before, { full: false, models: { 'a/b': idle } }, now), hangs)).toEqual(['a/b']);
+    expect(newsOf(hangs, afterLine(hangs, { full: false, models: { 'a/b': idle } }, now))).toEqual(['a/b']);
+  });
 });

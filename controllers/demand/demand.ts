@@ -35,6 +35,8 @@ export type Demand = Pick<RequestCounts, 'held' | 'queued' | 'running'> & {
   readonly ttftCount: number;
   /** Mean time that a replica works for an answer, in milliseconds; absent when no gateway has seen one end. */
   readonly serviceMillis?: number;
+  /** UIDs of pods whose engine hangs by the word of a gateway; absent when there is none. */
+  readonly wedged?: readonly string[];
   /** When there was a request last, also one that came and went between two looks: told for half a minute. Milliseconds of our clock. */
   readonly askedAt?: number;
   /** How many gateways these numbers are from. With none they say nothing. */
@@ -59,6 +61,7 @@ export function standingOf({ ready, heardAt, broken = false }: Part, now: number
 export function demandFor(model: string, parts: Iterable<Part>, now: number): Demand {
   const sum = { held: 0, queued: 0, running: 0, tokensInFlight: 0, gateways: 0, oldestMs: 0, stale: false };
   let askedAt: number | undefined;
+  const wedged = new Set<string>();
   const ttft = new Mean();
   const service = new Mean();
   for (const part of parts) {
@@ -76,6 +79,7 @@ export function demandFor(model: string, parts: Iterable<Part>, now: number): De
     sum.queued += counts.queued;
     sum.running += counts.running;
     sum.tokensInFlight += counts.tokensInFlight ?? 0;
+    for (const uid of counts.wedged ?? []) wedged.add(uid);
     const lastAskedAt = isBusy(counts) ? now : counts.askedAt;
     if (lastAskedAt !== undefined) askedAt = Math.max(askedAt ?? 0, lastAskedAt);
     ttft.add(counts.ttftMillis, counts.ttftCount ?? 0);
@@ -87,6 +91,7 @@ export function demandFor(model: string, parts: Iterable<Part>, now: number): De
     ...sum,
     waiting,
     inSystem: waiting + sum.running,
+    ...(wedged.size > 0 && { wedged: [...wedged] }),
     ...(askedAt !== undefined && { askedAt }),
     ttftCount: ttft.weight,
     ...(ttft.value !== undefined && { ttftMillis: ttft.value }),
@@ -128,17 +133,21 @@ export function afterLine(
     const before = models.get(model);
     const isAsked = isBusy(counts) || (before !== undefined && isBusy(before)) || counts.arrivals !== before?.arrivals;
     // What outlives its requests is still to be known: a time to first token would come and go with every pause between two.
-    if (isBusy(counts) || counts.arrivals !== undefined || (counts.ttftCount ?? 0) > 0)
+    if (isBusy(counts) || counts.arrivals !== undefined || (counts.ttftCount ?? 0) > 0 || counts.wedged)
       next.set(model, { ...counts, askedAt: isAsked ? now : before?.askedAt });
     else next.delete(model);
   }
   return next;
 }
 
-/** The models of which more or fewer requests wait than before. */
+/** The models of which more or fewer requests wait than before, or other replicas hang. */
 export function newsOf(before: Part['models'], after: Part['models']): readonly string[] {
   const waiting = (counts: RequestCounts | undefined) => (counts ? counts.held + counts.queued : 0);
-  return [...new Set([...before.keys(), ...after.keys()])].filter((model) => waiting(before.get(model)) !== waiting(after.get(model)));
+  const wedged = (counts: RequestCounts | undefined) => counts?.wedged?.join();
+  return [...new Set([...before.keys(), ...after.keys()])].filter((model) => {
+    const [was, is] = [before.get(model), after.get(model)];
+    return waiting(was) !== waiting(is) || wedged(was) !== wedged(is);
+  });
 }
 
 function isBusy({ held, queued, running }: RequestCounts): boolean {

@@ -102,6 +102,7 @@ export function modelDeploymentController(options: ModelDeploymentControllerOpti
     probe: (uid) => prober.latest(uid),
     podEvent: (uid) => troubles.latest(uid),
     waitingAtGateways: demand && ((key) => demand.of(key).waiting),
+    wedgedReplicas: demand && ((key) => demand.of(key).wedged ?? []),
     scaling: (deployment) => scaling.view(deployment),
     defaults: options,
   };

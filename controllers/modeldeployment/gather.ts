@@ -33,6 +33,8 @@ export type Sight = {
   readonly podEvent: (uid: string) => PodEvent | undefined;
   /** How many requests of the deployment with this key wait at gateways; nobody knows when it is left out. */
   readonly waitingAtGateways?: ((key: string) => number) | undefined;
+  /** UIDs of the replicas of the deployment with this key that hang by the word of a gateway; nobody knows when it is left out. */
+  readonly wedgedReplicas?: ((key: string) => readonly string[]) | undefined;
   /** What is known of the scaling of a deployment. */
   readonly scaling?: ((deployment: ModelDeployment) => ScalingView) | undefined;
   readonly defaults: WorkerDefaults;
@@ -90,10 +92,20 @@ export function gather(key: string, sight: Sight, now: number): Seen | undefined
   const spec = acceptance.accepted ? acceptance.spec : undefined;
   const noProgressTimeoutMs = spec ? parseDuration(spec.rollout.noProgressTimeout) : noTimeout;
   const pods = sight.writes.overlay(key, sight.pods.byIndex(byController, deployment.metadata.uid ?? ''));
+  const wedged = sight.wedgedReplicas?.(key) ?? [];
+  const onWedge = spec?.health.restartOnWedge ? 'restart' : 'leave';
   const replicas = pods.map((pod) => {
     const { uid = '' } = pod.metadata;
     const node = sight.nodes.get(pod.spec?.nodeName ?? '');
-    return readReplica({ pod, probe: sight.probe(uid), node, event: sight.podEvent(uid), noProgressTimeoutMs, now });
+    return readReplica({
+      pod,
+      probe: sight.probe(uid),
+      node,
+      event: sight.podEvent(uid),
+      noProgressTimeoutMs,
+      now,
+      ...(wedged.includes(uid) && { onWedge }),
+    });
   });
   return {
     deployment,

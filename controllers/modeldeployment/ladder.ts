@@ -9,6 +9,7 @@ import {
   isCleanEnd,
   isLeaving,
   isTrue,
+  isWedged,
   longerThan,
   type Signals,
   sinceOf,
@@ -23,6 +24,7 @@ export function ladderStanding(signals: Signals): Standing {
   const { pod } = signals;
   if (isLeaving(signals)) return { phase: 'Draining', percent: 0 };
   if (hasEnded(pod) || isAway(signals)) return { phase: 'Failed', percent: 0 };
+  if (isWedged(signals)) return { phase: 'Failed', percent: 0 };
   const agent = agentOf(signals);
   // What an agent said that answers us no more is older than what the kubelet sees.
   if (isReplicaReady(pod) && (!agent || signals.probe?.problem !== undefined)) return at('Ready');

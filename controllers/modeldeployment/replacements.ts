@@ -4,10 +4,10 @@ import type { Replica } from './replica.ts';
 
 /**
  * Whether only another pod can take this one's place: its pod ended for good, its node is gone, or it has stopped getting on
- * although its worker runs. Before the worker runs another pod would wait for the same; a crash is for the kubelet.
+ * although its worker runs, or hangs and does not notice. Before the worker runs another pod would wait for the same; a crash is for the kubelet.
  */
 export function needsReplacement(replica: Replica): boolean {
-  return !replica.leaving && (isGone(replica) || isStuck(replica));
+  return !replica.leaving && (isGone(replica) || isStuck(replica) || replica.wedged);
 }
 
 /** Whether nothing runs any more in the pod of this replica. */

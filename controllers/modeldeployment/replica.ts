@@ -4,7 +4,7 @@ import type { AgentStatus } from '../../src/core/agent-contract.ts';
 import type { ReplicaPhase } from '../../src/core/phases.ts';
 import { drainingSince } from './draining.ts';
 import { isLost } from './failures/lost.ts';
-import { agentOf, hasEnded, type Signals, workerOf } from './failures/signals.ts';
+import { agentOf, hasEnded, isWedged, type Signals, workerOf } from './failures/signals.ts';
 import { diagnose } from './failures/table.ts';
 import { ladderStanding } from './ladder.ts';
 
@@ -41,6 +41,8 @@ export type Replica = {
   readonly running: boolean;
   /** Its pod has ended for good (evicted, lost): it must be replaced. */
   readonly finished: boolean;
+  /** Its engine hangs and does not notice itself: another replica is to take its place. */
+  readonly wedged: boolean;
   readonly inFlight: number;
   readonly waiting: number;
   readonly agent: AgentStatus | undefined;
@@ -62,7 +64,8 @@ export function readReplica(signals: Signals): Replica {
     revision: pod.metadata.labels?.[labels.revision] ?? '',
     createdAt: Date.parse(pod.metadata.creationTimestamp ?? '') || now,
     restarts: worker?.restartCount ?? 0,
-    ready: isReplicaReady(pod) && !finished && !denies,
+    ready: isReplicaReady(pod) && !finished && !denies && !isWedged(signals),
+    wedged: isWedged(signals) && signals.onWedge === 'restart',
     leaving,
     drainingSince: drainingSince(pod),
     terminating: pod.metadata.deletionTimestamp !== undefined,

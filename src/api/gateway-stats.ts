@@ -34,6 +34,8 @@ const requestCounts = z.object({
   ttftCount: requests.exactOptional(),
   /** Mean time that a replica works for an answer, in milliseconds; absent before the first. */
   serviceMillis: z.number().min(0).exactOptional(),
+  /** Replicas, by the UID of their pod, that have sent nothing to several streams for health.wedgeTimeout; absent when there is none. */
+  wedged: z.array(z.string()).readonly().exactOptional(),
 });
 
 /** The requests of one model at a gateway: how many, and how they fare. Gateways of earlier versions tell only how many. */

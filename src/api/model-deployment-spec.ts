@@ -339,10 +339,15 @@ const rollout = z
   )
   .describe('How replicas are replaced.');
 
-const health = z
+export const health = z
   .object({
     wedgeTimeout: duration.default('60s').describe('A request that runs this long without a token means that the engine is wedged.'),
-    restartOnWedge: z.boolean().default(true).describe('Restart a wedged engine.'),
+    restartOnWedge: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Replace a replica whose engine is wedged by what gateways hear; the worker itself restarts an engine that it finds wedged.',
+      ),
   })
   .describe('When an engine counts as broken.');
 

@@ -1,7 +1,7 @@
 import type { ObjectMeta } from 'kubernetes-types/meta/v1.js';
 import type { z } from 'zod';
 import { parseDuration } from '../core/durations.ts';
-import { modelDeploymentSpec, serving } from './model-deployment-spec.ts';
+import { health, modelDeploymentSpec, serving } from './model-deployment-spec.ts';
 import type { modelDeploymentStatus } from './model-deployment-status.ts';
 import type { apiVersion } from './resources.ts';
 
@@ -41,6 +41,8 @@ export type ServingLimits = {
   readonly maxOutputTokens: number | undefined;
   readonly systemPrompt: string | undefined;
   readonly cacheTtlMs: number | undefined;
+  /** A silence of so long means that the engine hangs. */
+  readonly wedgeTimeoutMs: number;
 };
 
 /** The spec with defaults; throws a ZodError that names the fields when it is not valid. */
@@ -72,5 +74,6 @@ export function servingLimits(deployment: ModelDeployment): ServingLimits {
     maxOutputTokens: limits.maxOutputTokens,
     systemPrompt: limits.systemPrompt,
     cacheTtlMs: limits.cache && parseDuration(limits.cache.ttl),
+    wedgeTimeoutMs: parseDuration(health.parse(deployment.spec.health ?? {}).wedgeTimeout),
   };
 }

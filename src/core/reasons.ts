@@ -37,7 +37,7 @@ export const reasons = {
   DriverIncompatible: 'The driver does not fit the engine: update the driver or choose another image.',
   DeviceMissing: 'The device asked for is not there: check resources.gpu, the node and the runtime class.',
   EngineCrashed: 'The engine ended unexpectedly: read the logs of the pod.',
-  EngineWedged: 'The engine stopped producing tokens: it is restarted; read the logs of the pod.',
+  EngineWedged: 'The engine stopped producing tokens: it is restarted unless health.restartOnWedge is false; read the logs of the pod.',
   AgentUnreachable:
     'The controller cannot read the status of the replica: check that network policies let it reach the management port, and that both are of neighbouring versions.',
   NoProgress: 'Loading made no progress within rollout.noProgressTimeout: read the logs of the pod.',

@@ -51,6 +51,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
   private readonly body: AnswerBody;
   private begun = false;
   private stalled = false;
+  private listening = false;
 
   private readonly totalTimer: NodeJS.Timeout;
   private silenceTimer: NodeJS.Timeout | undefined;
@@ -65,6 +66,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     this.totalTimer = after(leftMs, () => this.timeOut('the whole answer'));
     // A worker that does not stream is silent until its answer is whole: only the total time bounds it.
     if (given(exchange.call).stream) this.silenceTimer = after(limits.firstTokenTimeoutMs, () => this.timeOut('the first byte'));
+    if (this.silenceTimer) this.listen('begin');
     exchange.onCut = (why) => this.cut(why);
   }
 
@@ -94,6 +96,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.settled) return;
+    this.options.replica.hearing.signs += 1;
     if (this.exchange.firstByteAt === undefined) this.noteFirstByte();
     else this.silenceTimer?.refresh();
 
@@ -126,6 +129,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController | null, cause: Error): void {
     if (this.settled) return;
+    this.options.replica.hearing.signs += 1; // what cannot be reached is no silence
     if (this.exchange.firstByteAt === undefined) {
       const gone = !this.controller && !this.options.replica.ready;
       this.settle({ kind: 'failed', failure: gone ? { kind: 'left' } : { kind: this.controller ? 'reset' : 'connect', cause } });
@@ -213,11 +217,28 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     this.exchange.recorder?.add(bytes);
     if (this.exchange.response.write(bytes) || this.stalled) return;
     this.stalled = true;
+    this.stopListening();
     this.controller?.pause();
     this.exchange.response.once('drain', () => {
       this.stalled = false;
-      if (!this.settled) this.controller?.resume();
+      if (this.settled) return;
+      if (this.silenceTimer) this.listen('resume');
+      this.controller?.resume();
     });
+  }
+
+  /** From now on it is the replica that the stream waits for. */
+  private listen(how: 'begin' | 'resume'): void {
+    const { replica, limits } = this.options;
+    this.listening = true;
+    // What may take so long before its first part is not to be taken for a wedge.
+    if (how === 'begin') replica.hearing.begin(Math.max(limits.wedgeTimeoutMs ?? 0, limits.firstTokenTimeoutMs));
+    else replica.hearing.resume();
+  }
+
+  private stopListening(): void {
+    if (this.listening) this.options.replica.hearing.end();
+    this.listening = false;
   }
 
   private abortUpstream(): void {
@@ -226,6 +247,8 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
 
   private settle(result: AttemptResult): void {
     this.settled = true;
+    if (result.kind === 'failed') this.options.replica.hearing.signs += 1;
+    this.stopListening();
     clearTimeout(this.totalTimer);
     clearTimeout(this.silenceTimer);
     this.exchange.onCut = undefined;

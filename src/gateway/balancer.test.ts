@@ -23,8 +23,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function replica(id: string): Replica {
-  const made = new Replica({ id, name: id, origin: `http://${id}` }, { dispatch: () => true, close: async () => {} }, Date.now);
+function replica(id: string, onWedged?: () => void): Replica {
+  const upstream = { dispatch: () => true, close: async () => {} };
+  const made = new Replica({ id, name: id, origin: `http://${id}` }, upstream, Date.now, onWedged);
   made.ready = true;
   return made;
 }
@@ -80,7 +81,7 @@ test('what fails its trial is left alone for twice as long', () => {
 });
 
 test('when all fail none is left alone but half of them', () => {
-  const replicas = ['a', 'b', 'c', 'd'].map(replica);
+  const replicas = ['a', 'b', 'c', 'd'].map((id) => replica(id));
   const line = lineOf(...replicas);
   for (let round = 0; round < 40; round += 1) {
     const lease = leaseOf(ask(line, 0));
@@ -148,11 +149,56 @@ test('requests of one key go to one replica while it has room, and nobody waits 
 test('three gateways together give a replica as many requests as it has slots, and use them all', () => {
   const running = new Map<string, number>();
   for (let rank = 0; rank < 3; rank += 1) {
-    const replicas = ['a', 'b', 'c', 'd', 'e'].map(replica);
+    const replicas = ['a', 'b', 'c', 'd', 'e'].map((id) => replica(id));
     const line = lineOf(...replicas);
     line.setRank({ rank, gateways: 3 });
     for (let request = 0; request < 30; request += 1) ask(line);
     for (const { id, inFlight } of replicas) running.set(id, (running.get(id) ?? 0) + inFlight);
   }
   expect([...running.values()]).toEqual([4, 4, 4, 4, 4]);
+});
+
+/** Two streams wait at a replica and hear nothing for a minute. */
+function hang(replica: Replica): void {
+  for (let stream = 0; stream < 2; stream += 1) replica.hearing.begin(60_000);
+  vi.advanceTimersByTime(60_000);
+  for (let stream = 0; stream < 2; stream += 1) replica.hearing.end();
+}
+
+/** A line of replicas that tell it when they hang. */
+function listeningLine(...ids: string[]): { readonly line: ModelLine; readonly replicas: readonly Replica[] } {
+  const line = lineOf();
+  const replicas = ids.map((id) => {
+    const made: Replica = replica(id, () => line.leaveAlone(made));
+    line.replicas.add(made);
+    return made;
+  });
+  return { line, replicas };
+}
+
+test('a replica that hangs gets a trial now and then, and all again once it has answered', () => {
+  const { line, replicas } = listeningLine('a', 'b');
+  const hanging = replicas[0] as Replica;
+  hang(hanging);
+  const places = Array.from({ length: 7 }, () => ask(line));
+  expect([line.wedgedReplicas, places.map(idOf)]).toEqual([['a'], ['b', 'b', 'b', 'b', undefined, undefined, undefined]]);
+
+  vi.advanceTimersByTime(10_000);
+  expect(places.slice(4).map(idOf)).toEqual(['a', undefined, undefined]);
+  hanging.hearing.signs += 1;
+  expect(line.wedgedReplicas).toBeUndefined();
+  const trial = leaseOf(places[4] as Place);
+  if (trial) line.judge(trial, 'answered');
+  line.changed();
+  expect(places.slice(4).map(idOf)).toEqual(['a', 'a', 'a']);
+});
+
+test('where all hang all are asked, and where the others only fail those are', () => {
+  const { line, replicas } = listeningLine('a', 'b');
+  const [a, b] = replicas as [Replica, Replica];
+  hang(a);
+  b.health = { kind: 'out', until: Date.now() + 10_000, ejections: 1 };
+  expect([idOf(ask(line)), idOf(ask(line))]).toEqual(['b', 'b']);
+  hang(b);
+  expect([line.wedgedReplicas, idOf(ask(line))]).toEqual([['a', 'b'], 'a']);
 });

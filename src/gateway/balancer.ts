@@ -1,6 +1,6 @@
 import type { Random } from '../core/clock.ts';
 import { type Avoided, eligible, leastLoaded, nearest } from './policies/balance.ts';
-import { afterAnswer, afterFailure, afterTime, mayEject } from './policies/outliers.ts';
+import { afterAnswer, afterFailure, afterTime, afterWedge, mayEject } from './policies/outliers.ts';
 import { alone, type Rank, rampedSlots, shareOfSlots, slowStartMs } from './policies/slots.ts';
 import type { Replica } from './replica.ts';
 import { after } from './timers.ts';
@@ -27,6 +27,7 @@ export class Balancer {
   private at = 0;
   private hasMature = false;
   private sparesOut = false;
+  private sparesWedged = false;
   private ramp: NodeJS.Timeout | undefined;
   private readonly options: BalancerOptions;
 
@@ -78,13 +79,18 @@ export class Balancer {
     }
     let ready = 0;
     for (const each of this.replicas) if (each.ready) ready += 1;
-    replica.health = afterFailure(health, now, mayEject(this.ejected, ready));
+    replica.health = afterFailure(health, now, replica.wedged ? this.hasLively : mayEject(this.ejected, ready));
     if (replica.health.kind !== 'out' || health.kind === 'out') return undefined;
-    after(replica.health.until - now, () => {
-      replica.health = afterTime(replica.health, this.options.now());
-      if (this.replicas.has(replica)) this.options.onRoom();
-    }).unref();
+    this.tryAfter(replica, replica.health.until - now);
     return 'ejected';
+  }
+
+  /** It hangs: it gets nothing but a trial now and then, for as long as another replica does not. */
+  leaveAlone(replica: Replica): void {
+    const now = this.options.now();
+    const { health } = replica;
+    replica.health = afterWedge(health, now);
+    if (replica.health.kind === 'out' && health.kind !== 'out') this.tryAfter(replica, replica.health.until - now);
   }
 
   /** Somebody waits: looks again when a replica that starts slowly may take more. */
@@ -98,23 +104,39 @@ export class Balancer {
     }).unref();
   }
 
+  private tryAfter(replica: Replica, ms: number): void {
+    after(ms, () => {
+      replica.health = afterTime(replica.health, this.options.now());
+      if (this.replicas.has(replica)) this.options.onRoom();
+    }).unref();
+  }
+
+  /** Whether a ready replica does not hang. */
+  private get hasLively(): boolean {
+    for (const { ready, wedged } of this.replicas) if (ready && !wedged) return true;
+    return false;
+  }
+
   private look(): void {
     this.at = this.options.now();
     this.hasMature = false;
     let outNow = 0;
+    let wedged = 0;
     let ready = 0;
     for (const replica of this.replicas) {
       if (!replica.ready) continue;
       ready += 1;
-      if (replica.health.kind === 'out') outNow += 1;
+      if (replica.wedged) wedged += 1;
+      else if (replica.health.kind === 'out') outNow += 1;
       else if (this.at - replica.readyAt >= slowStartMs) this.hasMature = true;
     }
     // Replicas that left may have made the ejected ones too many of those that remain.
-    this.sparesOut = outNow > 0 && outNow <= Math.floor(ready / 2);
+    this.sparesOut = outNow > 0 && outNow + wedged <= Math.floor(ready / 2);
+    this.sparesWedged = wedged < ready;
   }
 
-  private isOut({ health }: Replica): boolean {
-    return this.sparesOut && health.kind === 'out';
+  private isOut({ health, wedged }: Replica): boolean {
+    return health.kind === 'out' && (wedged ? this.sparesWedged : this.sparesOut);
   }
 
   private readonly slotsOf = (replica: Replica): number => {

@@ -18,7 +18,13 @@ const closedLimits: ServingLimits = {
 
 type Entry = { spec: ModelSpec | undefined; readonly line: ModelLine; readonly replicas: Map<string, Replica> };
 
-type FleetOptions = { readonly open: OpenUpstream; readonly random: Random; readonly now: () => number };
+type FleetOptions = {
+  readonly open: OpenUpstream;
+  readonly random: Random;
+  readonly now: () => number;
+  /** Hears of a replica, by its name, whose engine hangs. */
+  readonly onWedged?: ((model: string, replica: string) => void) | undefined;
+};
 
 /**
  * The deployments and replicas that the gateway knows, fed by whoever watches them. Changes act at once: a replica that is
@@ -77,7 +83,7 @@ export class Fleet implements Models {
       replica = undefined;
     }
     if (!replica) {
-      replica = new Replica(spec, this.options.open(spec.origin), this.options.now);
+      replica = this.makeReplica(key, spec, entry.line);
       entry.replicas.set(spec.id, replica);
       entry.line.replicas.add(replica);
     }
@@ -105,6 +111,15 @@ export class Fleet implements Models {
   async close(): Promise<void> {
     for (const entry of this.entries.values()) for (const replica of entry.replicas.values()) this.remove(entry, replica);
     await Promise.all(this.closing);
+  }
+
+  private makeReplica(key: string, spec: ReplicaSpec, line: ModelLine): Replica {
+    const { open, now, onWedged } = this.options;
+    const replica = new Replica(spec, open(spec.origin), now, () => {
+      line.leaveAlone(replica);
+      onWedged?.(key, spec.name);
+    });
+    return replica;
   }
 
   private model(key: string): Model | undefined {

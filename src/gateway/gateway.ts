@@ -32,7 +32,9 @@ export type ClusterGateway = Gateway & {
  */
 export async function startGateway(options: GatewayOptions): Promise<ClusterGateway> {
   const { cache, namespace, peers, random = Math.random, clock = systemClock, logger = silentLogger } = options;
-  const fleet = new Fleet({ open: openPool, random, now: () => clock.now() });
+  const onWedged = (model: string, replica: string) =>
+    logger.warn({ model, replica }, 'a replica has sent nothing to several streams for too long: it is left alone and the controller told');
+  const fleet = new Fleet({ open: openPool, random, now: () => clock.now(), onWedged });
   const identities = new Identities({ clock, logger });
   const unsubscribe = peers?.subscribe((rank) => fleet.setRank(rank));
   if (peers) fleet.setRank(peers.rank);

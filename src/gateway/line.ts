@@ -82,6 +82,17 @@ export class ModelLine {
     return this.balancer.ejected;
   }
 
+  /** Ids of the replicas that hang, in their order; undefined when none does. */
+  get wedgedReplicas(): readonly string[] | undefined {
+    let ids: string[] | undefined;
+    for (const { wedged, id } of this.replicas) {
+      if (!wedged) continue;
+      ids ??= [];
+      ids.push(id);
+    }
+    return ids;
+  }
+
   /** What those who wait may cost in tokens; who came back from a replica that failed is left out. */
   get queuedTokens(): number {
     return this.waiting.tokens;
@@ -151,6 +162,11 @@ export class ModelLine {
   /** How a replica did with this lease's request: it answered, or failed by its own fault. What it did before it became ready anew no longer counts. */
   judge({ replica, epoch }: Lease, verdict: 'answered' | 'failed'): 'ejected' | undefined {
     return replica.epoch === epoch ? this.balancer.judge(replica, verdict) : undefined;
+  }
+
+  /** A replica hangs: others get what it would have got. */
+  leaveAlone(replica: Replica): void {
+    this.balancer.leaveAlone(replica);
   }
 
   /** Whether a replica other than the avoided ones is ready, free or not. */

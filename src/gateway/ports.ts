@@ -28,7 +28,10 @@ export type ServingLimits = Pick<
   | 'requestTimeoutMs'
 > &
   Partial<
-    Pick<DeploymentLimits, 'balancing' | 'maxQueueTokens' | 'maxOutputTokens' | 'temperature' | 'topP' | 'systemPrompt' | 'cacheTtlMs'>
+    Pick<
+      DeploymentLimits,
+      'balancing' | 'maxQueueTokens' | 'maxOutputTokens' | 'temperature' | 'topP' | 'systemPrompt' | 'cacheTtlMs' | 'wedgeTimeoutMs'
+    >
   >;
 
 /**

@@ -1,4 +1,5 @@
 import { type Dispatcher, Pool } from 'undici';
+import { Hearing } from './hearing.ts';
 import { hashText } from './policies/hash.ts';
 import { type Health, healthy } from './policies/outliers.ts';
 import { after } from './timers.ts';
@@ -40,19 +41,33 @@ export class Replica {
   health: Health = healthy;
   /** When it became ready, in milliseconds of the clock. */
   readyAt = 0;
+  /** Whether it says anything to those who wait for it. */
+  readonly hearing: Hearing;
   /** Counts how often it became ready: what failed before counts no longer after. */
   epoch = 0;
   private readyNow = false;
   private restTimer: NodeJS.Timeout | undefined;
   private readonly now: () => number;
 
-  constructor(spec: { readonly id: string; readonly name: string; readonly origin: string }, upstream: Upstream, now: () => number) {
+  /** `onWedged` is called when it has said nothing for too long. */
+  constructor(
+    spec: { readonly id: string; readonly name: string; readonly origin: string },
+    upstream: Upstream,
+    now: () => number,
+    onWedged: () => void = () => {},
+  ) {
     this.id = spec.id;
     this.name = spec.name;
     this.origin = spec.origin;
     this.upstream = upstream;
     this.hash = hashText(spec.id);
     this.now = now;
+    this.hearing = new Hearing({ now, onWedged });
+  }
+
+  /** It is ready by the word of the cluster, and hangs. */
+  get wedged(): boolean {
+    return this.readyNow && this.hearing.wedged;
   }
 
   get ready(): boolean {
@@ -64,6 +79,7 @@ export class Replica {
       this.epoch += 1;
       this.readyAt = this.now();
       this.health = healthy;
+      this.hearing.signs += 1;
       clearTimeout(this.restTimer);
       this.restTimer = undefined;
     }

@@ -98,3 +98,12 @@ test('how requests fare is told with their number, and alone only when it is ask
   const more = new Map([['a/b', { ...counts, running: 3, tokensInFlight: 15 }]]);
   expect(changesOf(before, more, false)).toEqual(more);
 });
+
+test('a replica that hangs is told at once, also of a model that nobody asks for, and so is its recovery', () => {
+  const { found, line } = model('a/b', 1, 0);
+  const before = countRequests([found]);
+  for (const { hearing } of line.replicas) Object.defineProperty(hearing, 'wedged', { value: true });
+  const after = countRequests([found]);
+  expect(changesOf(before, after, false)).toEqual(new Map([['a/b', { held: 0, queued: 0, running: 0, arrivals: 0, wedged: ['0'] }]]));
+  expect(changesOf(after, before, false)).toEqual(new Map([['a/b', { held: 0, queued: 0, running: 0 }]]));
+});

@@ -11,11 +11,12 @@ const none: RequestCounts = { held: 0, queued: 0, running: 0 };
 export function countRequests(models: Iterable<Model>): Counts {
   const counts = new Map<string, RequestCounts>();
   for (const { spec, line } of models) {
-    const { length, inFlight, timeToFirstToken } = line;
-    if (length + inFlight === 0 && !line.isAskedFor && !timeToFirstToken) continue;
+    const { length, inFlight, timeToFirstToken, wedgedReplicas } = line;
+    if (length + inFlight === 0 && !line.isAskedFor && !timeToFirstToken && !wedgedReplicas) continue;
     const held = line.readyReplicas === 0 ? length : 0;
     const told: RequestCounts = { held, queued: length - held, running: inFlight };
     addMeasures(told, line, timeToFirstToken);
+    if (wedgedReplicas) told.wedged = wedgedReplicas;
     counts.set(spec.key, told);
   }
   return counts;
@@ -47,7 +48,7 @@ function addMeasures(told: RequestCounts, line: ModelLine, ttft: ModelLine['time
 }
 
 function areAsMany(a: RequestCounts, b: RequestCounts): boolean {
-  return a.held === b.held && a.queued === b.queued && a.running === b.running;
+  return a.held === b.held && a.queued === b.queued && a.running === b.running && a.wedged?.join() === b.wedged?.join();
 }
 
 function fareAlike(a: RequestCounts, b: RequestCounts): boolean {

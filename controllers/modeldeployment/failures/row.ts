@@ -5,7 +5,7 @@ import type { Signals } from './signals.ts';
 export type Row = {
   readonly reason: FailureReason;
   /** Who tells of it. */
-  readonly from: 'pod' | 'node' | 'container' | 'event' | 'agent';
+  readonly from: 'pod' | 'node' | 'container' | 'event' | 'agent' | 'gateway';
   /** What is looked at, for people. */
   readonly signal: string;
   /** What happened, in the words of who tells it; undefined when this is not the case. The remedy is not part of it. */

@@ -16,6 +16,8 @@ export type Signals = {
   /** The newest trouble that only an event of the pod tells. */
   readonly event: PodEvent | undefined;
   readonly noProgressTimeoutMs: number;
+  /** A gateway says that its engine hangs: what the deployment wants then. */
+  readonly onWedge?: 'restart' | 'leave';
   readonly now: number;
 };
 
@@ -84,6 +86,11 @@ export function nodeAwaySince({ node }: Pick<Signals, 'node'>): number | undefin
 /** Whether the replica went silent with its node. One that is ready by the word of the cluster still serves. */
 export function isAway(signals: Signals): boolean {
   return nodeAwaySince(signals) !== undefined && !isReplicaReady(signals.pod);
+}
+
+/** Whether a gateway hears nothing of a replica that is ready by all other signs. */
+export function isWedged({ pod, onWedge }: Signals): boolean {
+  return onWedge !== undefined && isReplicaReady(pod);
 }
 
 export function isLeaving({ pod }: Signals): boolean {

@@ -257,6 +257,12 @@ const samples: readonly Sample[] = [
     waiting('RunContainerError', `${oci}exec: "worker": executable file not found in $PATH: unknown`),
     'The worker cannot be started (RunContainerError)',
   ),
+  of(
+    'wedged in /stats of a gateway',
+    'EngineWedged',
+    { pod: readyPod('p'), onWedge: 'restart' },
+    'not a byte has come to a gateway for health.wedgeTimeout',
+  ),
   of('terminated OOMKilled', 'HostOutOfMemory', crashed({ exitCode: 137, reason: 'OOMKilled' }), 'ended with SIGKILL (exit code 137)'),
   of(
     'terminated StartError, words of a driver',
@@ -494,6 +500,11 @@ describe('of several signals the weightiest counts', () => {
       },
     ],
     ['a silent node before a silent agent', 'NodeLost', { node: node('Unknown'), probe: { askedSince: t0 }, now: later }],
+    [
+      'the words of an agent before what a gateway hears',
+      'EngineCrashed',
+      { pod: readyPod('p'), onWedge: 'restart', probe: { status: agent({ phase: 'Failed', reason: 'EngineCrashed' }) } },
+    ],
     [
       'an image that is gone before the end of the last container',
       'ImagePullFailed',

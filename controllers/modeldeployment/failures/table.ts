@@ -2,9 +2,10 @@ import { explained } from '../explain.ts';
 import { agentRows, silenceRows, tells } from './agent-rows.ts';
 import { exitRows, hasFailedEnd, isWaiting, killRows, startRows } from './container-rows.ts';
 import { eventRows } from './event-rows.ts';
+import { gatewayRows } from './gateway-rows.ts';
 import { endRows, nodeRows, schedulingRows } from './pod-rows.ts';
 import { type Row, sentences } from './row.ts';
-import { conditionOf, hasEnded, type Signals } from './signals.ts';
+import { conditionOf, hasEnded, isWedged, type Signals } from './signals.ts';
 
 /** Rows that need not be looked at unless `given`. */
 type Group = { readonly given: (signals: Signals) => boolean; readonly rows: readonly Row[] };
@@ -27,13 +28,14 @@ const groups: readonly Group[] = [
   { given: hasFailedEnd, rows: killRows },
   { given: ({ event }) => event !== undefined, rows: eventRows },
   { given: tells, rows: agentRows },
+  { given: isWedged, rows: gatewayRows },
   { given: hasFailedEnd, rows: exitRows },
   { given: () => true, rows: [endedSomehow, ...silenceRows] },
 ];
 
 /**
  * Every failure of a replica that has a reason, in order of precedence: what ends the pod outweighs what its node does, that what
- * the kubelet does with its containers, that what the agent said, that what an exit code tells, and that silence.
+ * the kubelet does with its containers, that what the agent said, that what gateways hear, that what an exit code tells, and that silence.
  */
 export const failureTable: readonly Row[] = groups.flatMap(({ rows }) => rows);
 

@@ -118,6 +118,7 @@ export function replica(fields: Partial<Replica> = {}): Replica {
     etaSeconds: null,
     running: true,
     finished: false,
+    wedged: false,
     inFlight: 0,
     waiting: 0,
     agent: undefined,

@@ -28,6 +28,8 @@ export class World {
   /** What becomes of a turn between zero and one. */
   turn: NonNullable<ReconcilerOptions['scaling']>['turn'] = async () => ({ written: false });
   readonly goneNodes = new Set<string>();
+  /** UIDs of pods whose engine hangs by the word of a gateway. */
+  readonly wedged = new Set<string>();
   /** Somebody has deleted the namespace. */
   namespaceEnds = false;
   private shown: ModelDeployment | undefined;
@@ -178,6 +180,7 @@ export class World {
         writes,
         probe: (uid) => this.probes.get(uid),
         podEvent: () => undefined,
+        wedgedReplicas: () => [...this.wedged],
         defaults: this.defaults,
       },
       {

@@ -39,6 +39,11 @@ export function afterFailure(health: Health, now: number, mayEject: boolean): He
   }
 }
 
+/** Judges a replica that hangs: more failures would not tell more. */
+export function afterWedge(health: Health, now: number): Health {
+  return health.kind === 'out' ? health : out(health.ejections, now);
+}
+
 /** Judges a replica by the clock alone: whose time is over gets its trial. */
 export function afterTime(health: Health, now: number): Health {
   return health.kind === 'out' && now >= health.until ? { kind: 'trial', ejections: health.ejections } : health;
