@@ -4,8 +4,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startTestGateway } from '../../../test/fakes/gateway.ts';
 import { hashApiKey } from '../../core/api-keys.ts';
+import { systemClock } from '../../core/clock.ts';
+import { silentLogger } from '../../core/logger.ts';
 import { eventually } from '../../kube/testing/eventually.fake.ts';
 import { accountOf } from '../identity/account.ts';
+import { RedisStore } from '../limits/redis-store.ts';
+import { noRedis, RedisServer } from '../testing/redis-server.fake.ts';
 
 const token = 'an-admin-token-of-some-length';
 let directory: string;
@@ -60,6 +64,7 @@ test('tells what is left of the limits, and the metrics', async () => {
   gateway.keys.set('beta', [{ name: 'k', hash: hashApiKey('mf-beta') }], accountOf('beta', { limits: { requestsPerMinute: 60 } }));
   await gateway.post({ model: 'm' }, { key: 'mf-beta' });
   expect(await (await ask('/limits')).json()).toMatchObject({
+    countedBy: 'this gateway',
     limits: [{ scope: 'tenant', name: 'requestsPerMinute', limit: 60, remaining: 59 }],
   });
   const metrics = await (await ask('/metrics')).text();
@@ -68,6 +73,38 @@ test('tells what is left of the limits, and the metrics', async () => {
   expect(await (await ask('/keys')).json()).toEqual({ keys: [{ tenant: 'beta', key: 'k', lastUsedAt: expect.stringMatching(/Z$/) }] });
   expect((await ask('/nothing')).status).toBe(404);
 });
+
+test.skipIf(noRedis !== undefined)(
+  `tells the limits as all gateways have counted them together${noRedis ? `: ${noRedis}` : ''}`,
+  async () => {
+    await using server = await RedisServer.start();
+    const open = () => new RedisStore({ url: server.url, clock: systemClock, random: () => 0, logger: silentLogger, gateways: () => 2 });
+    const [own, other] = [open(), open()];
+    const { gateway, ask } = await start({ limits: own });
+    await using _ = gateway;
+    await eventually(() => expect([own.shared, other.shared]).toEqual([true, true]));
+    const account = accountOf('beta', { limits: { requestsPerMinute: 60, tokensPerMinute: 600, concurrency: 5, tokensPerDay: 1_000 } });
+    gateway.keys.set('beta', [{ name: 'k', hash: hashApiKey('mf-beta') }], account);
+    const answer = (await (await gateway.post({ model: 'm' }, { key: 'mf-beta' })).json()) as { usage: { total_tokens: number } };
+    const elsewhere = { gates: account.gates, tokens: 100, lease: 'elsewhere' };
+    await other.reserve(elsewhere);
+
+    const told = async () => (await (await ask('/limits')).json()) as { countedBy: string; limits: { name: string; remaining: number }[] };
+    const remaining = async () => Object.fromEntries((await told()).limits.map((limit) => [limit.name, limit.remaining]));
+    const cost = answer.usage.total_tokens;
+    await eventually(async () =>
+      expect(await remaining()).toMatchObject({ requestsPerMinute: 58, concurrency: 4, tokensPerDay: 1_000 - 100 - cost }),
+    );
+    expect((await told()).countedBy).toBe('all gateways');
+    expect((await remaining()).tokensPerMinute).toBeLessThanOrEqual(600);
+    other.settle(elsewhere, Date.now(), 0);
+    await eventually(async () => expect(await remaining()).toMatchObject({ concurrency: 5, tokensPerDay: 1_000 - cost }));
+
+    await server.kill();
+    await eventually(async () => expect(await told()).toMatchObject({ countedBy: 'this gateway' }));
+    await Promise.all([own.close(), other.close()]);
+  },
+);
 
 test('a drain is begun by POST alone', async () => {
   const { gateway, ask } = await start();

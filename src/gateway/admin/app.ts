@@ -11,7 +11,7 @@ import { keyViews, limitViews, queueViews } from './views.ts';
 export type AdminOptions = {
   readonly models: Pick<Models, 'all'>;
   readonly keys: Pick<Keys, 'uses'>;
-  readonly limits: Pick<LimitStore, 'standing'>;
+  readonly limits: Pick<LimitStore, 'standing' | 'shared'>;
   readonly registry: { readonly contentType: string; metrics(): Promise<string> };
   readonly stats: Pick<StatsStream, 'answer'>;
   /** Who may ask; probes are open to all. */
@@ -42,9 +42,9 @@ export function adminApp({ models, keys, limits, registry, stats, tokens, waitin
   app.get('/metrics', async (_request, response) => void response.type(registry.contentType).send(await registry.metrics()));
   app.get('/stats', (request, response) => stats.answer(request, response));
   app.get('/queues', (_request, response) => void response.json({ models: queueViews(models.all()) }));
-  app.get('/limits', (_request, response) => {
-    if (limits.standing) response.json({ limits: limitViews(limits.standing()) });
-    else refuse(response, 501, 'The limits are counted in the store that the gateways share: ask it.');
+  app.get('/limits', async (_request, response) => {
+    const readings = await limits.standing();
+    response.json({ countedBy: limits.shared ? 'all gateways' : 'this gateway', limits: limitViews(readings) });
   });
   app.get('/keys', (_request, response) => void response.json({ keys: keyViews(keys.uses()) }));
   app.post('/drain', (request, response) => {

@@ -13,6 +13,8 @@ export type Counter = {
   take(tokens: number, limit: number, now: number): void;
   /** Ends a request that was taken at `takenAt` and has cost `change` tokens more, or less, than was taken. */
   settle(change: number, limit: number, takenAt: number, now: number): void;
+  /** Makes it as if a request of so many tokens had not been taken at `takenAt`. */
+  undo(tokens: number, limit: number, takenAt: number, now: number): void;
   remaining(limit: number, now: number): number;
   /** Milliseconds until all of the limit is back. */
   resetMs(limit: number, now: number): number;
@@ -42,6 +44,7 @@ function requestCounter(): Counter {
     passes: (_, limit, now) => window.count(now) < limit,
     take: (_, __, now) => window.add(now),
     settle: () => {},
+    undo: (_, __, takenAt) => window.remove(takenAt),
     remaining: (limit, now) => limit - window.count(now),
     resetMs: (_, now) => window.waitMs(1, now),
     waitMs: (_, limit, now) => window.waitMs(limit, now),
@@ -54,6 +57,7 @@ function tokenCounter(now: number): Counter {
     passes: (tokens, limit, at) => bucket.holds(tokens, limit, at),
     take: (tokens, limit, at) => bucket.take(tokens, limit, at),
     settle: (change, limit, _, at) => bucket.take(change, limit, at),
+    undo: (tokens, limit, _, at) => bucket.take(-tokens, limit, at),
     remaining: (limit, at) => bucket.balance(limit, at),
     resetMs: (limit, at) => bucket.resetMs(limit, at),
     waitMs: (tokens, limit, at) => bucket.waitMs(tokens, limit, at),
@@ -62,14 +66,16 @@ function tokenCounter(now: number): Counter {
 
 function concurrencyCounter(): Counter {
   let running = 0;
+  const leave = () => {
+    running = Math.max(0, running - 1);
+  };
   return {
     passes: (_, limit) => running < limit,
     take: () => {
       running += 1;
     },
-    settle: () => {
-      running = Math.max(0, running - 1);
-    },
+    settle: leave,
+    undo: leave,
     remaining: (limit) => limit - running,
     resetMs: () => (running === 0 ? 0 : concurrencyWaitMs),
     waitMs: (_, limit) => (running < limit ? 0 : concurrencyWaitMs),
@@ -82,16 +88,18 @@ function quotaCounter(period: Period): Counter {
   let amount = 0;
   const used = (now: number) => (period.of(now) === current ? amount : 0);
   const passes = (tokens: number, limit: number, now: number) => used(now) + Math.min(tokens, limit) <= limit;
+  const change = (tokens: number, _: number, takenAt: number) => {
+    // What belongs to a period that is over changes nothing in this one.
+    if (period.of(takenAt) === current) amount = Math.max(0, amount + tokens);
+  };
   return {
     passes,
     take(tokens, _, now) {
       amount = used(now) + tokens;
       current = period.of(now);
     },
-    settle(change, _, takenAt) {
-      // What belongs to a period that is over changes nothing in this one.
-      if (period.of(takenAt) === current) amount = Math.max(0, amount + change);
-    },
+    settle: change,
+    undo: (tokens, limit, takenAt) => change(-tokens, limit, takenAt),
     remaining: (limit, now) => limit - used(now),
     resetMs: (_, now) => (used(now) === 0 ? 0 : period.endOf(now) - now),
     waitMs: (tokens, limit, now) => (passes(tokens, limit, now) ? 0 : period.endOf(now) - now),

@@ -16,7 +16,8 @@ export type Gate = {
 /** What the limits ask of requests for one model. */
 export type ModelGates = { readonly model: string; readonly gates: readonly Gate[] };
 
-type OutagePolicies = { readonly [N in LimitName]?: OutagePolicy | undefined };
+/** What each limit does while the store of all gateways is gone. */
+export type OutagePolicies = { readonly [N in LimitName]?: OutagePolicy | undefined };
 
 const names: readonly LimitName[] = ['requestsPerMinute', 'tokensPerMinute', 'concurrency', 'tokensPerDay', 'tokensPerMonth'];
 

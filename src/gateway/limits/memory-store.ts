@@ -41,9 +41,21 @@ export class MemoryStore implements LimitStore {
     this.take(demand, this.clock.now());
   }
 
+  /** Remembers gates that have refused elsewhere, so that `standing` tells of them. */
+  see(gates: readonly Gate[]): void {
+    const now = this.clock.now();
+    for (const gate of gates) this.counter(gate, now);
+  }
+
   settle({ gates, tokens: taken }: Demand, takenAt: number, tokens: number): void {
     const now = this.clock.now();
     for (const gate of gates) this.counter(gate, now).settle(tokens - taken, this.share(gate), takenAt, now);
+  }
+
+  /** Makes it as if a request had not been let through at `takenAt`. */
+  undo({ gates, tokens }: Demand, takenAt: number): void {
+    const now = this.clock.now();
+    for (const gate of gates) this.counter(gate, now).undo(tokens, this.share(gate), takenAt, now);
   }
 
   standing(): readonly Reading[] {

@@ -1,57 +1,15 @@
-import { createHash } from 'node:crypto';
-
-/** A script that Redis runs as one step; it keeps it under its hash. */
-export type Script = { readonly lua: string; readonly sha: string };
+import { script } from '../redis/script.ts';
+import { common } from './redis-lua.ts';
 
 /**
- * What both scripts know. Time is the server's, for the clocks of gateways differ. The counters do what `window.ts`, `bucket.ts` and
- * `counter.ts` do in memory; the month is found as in "chrono-Compatible Low-Level Date Algorithms" (Howard Hinnant).
- */
-const common = `
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-
-local function month_of(ms)
-  local days = math.floor(ms / 86400000) + 719468
-  local era = math.floor(days / 146097)
-  local doe = days - era * 146097
-  local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
-  local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
-  local mp = math.floor((5 * doy + 2) / 153)
-  local month = mp < 10 and mp + 3 or mp - 9
-  local year = yoe + era * 400 + (month <= 2 and 1 or 0)
-  return year * 12 + month - 1
-end
-
-local function period_of(name, ms)
-  if name == 'tokensPerDay' then return math.floor(ms / 86400000) end
-  return month_of(ms)
-end
-
-local function missing_from(key, limit)
-  local got = redis.call('HMGET', key, 'missing', 'at')
-  local missing, at = tonumber(got[1]) or 0, tonumber(got[2]) or now
-  return math.max(0, missing - math.max(0, now - at) * limit / 60000)
-end
-
-local function keep_bucket(key, missing, limit)
-  redis.call('HSET', key, 'missing', missing, 'at', now)
-  redis.call('PEXPIRE', key, math.ceil(missing * 60000 / limit) + 60000)
-end
-
-local function keep_quota(key, name, period, used)
-  redis.call('HSET', key, 'period', period, 'used', used)
-  redis.call('PEXPIRE', key, name == 'tokensPerDay' and 172800000 or 2851200000)
-end
-`;
-
-/**
- * Keys: one of each gate. Arguments: tokens, lease, life of the lease in milliseconds, then the name and the limit of each gate.
- * Answers whether all gates let the request through, the time, and of each gate what remains, milliseconds until all is back and
- * milliseconds until the request would pass; -1 for "when the period ends".
+ * Keys: one of each gate. Arguments: tokens, lease, life of the lease in milliseconds, the instant of the server's clock after which
+ * nothing is to be done (0 for none), then the name and the limit of each gate. Answers 1 when all gates let the request through, 0
+ * when not and -1 when it was too late; the time; and of each gate what remains, milliseconds until all is back and milliseconds
+ * until the request would pass; -1 for "when the period ends".
  */
 export const reserveScript = script(`${common}
 local tokens, lease, life = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+if too_late(tonumber(ARGV[4])) then return { -1, now } end
 local granted = true
 local seen = {}
 
@@ -77,7 +35,7 @@ local function look_at_window(key, limit)
 end
 
 for i, key in ipairs(KEYS) do
-  local name, limit = ARGV[2 + i * 2], tonumber(ARGV[3 + i * 2])
+  local name, limit = ARGV[3 + i * 2], tonumber(ARGV[4 + i * 2])
   local state
   if name == 'requestsPerMinute' then
     state = look_at_window(key, limit)
@@ -117,7 +75,7 @@ end
 
 local answer = { granted and 1 or 0, now }
 for i, key in ipairs(KEYS) do
-  local name, limit, state = ARGV[2 + i * 2], tonumber(ARGV[3 + i * 2]), seen[i]
+  local name, limit, state = ARGV[3 + i * 2], tonumber(ARGV[4 + i * 2]), seen[i]
   local remaining, reset, wait = 0, 0, 0
   if name == 'requestsPerMinute' then
     if granted then
@@ -165,11 +123,15 @@ for i, key in ipairs(KEYS) do
 end
 return answer`);
 
-/** Keys: one of each gate. Arguments: tokens to add, lease, when it was reserved, then the name and the limit of each gate. */
+/**
+ * Keys: one of each gate. Arguments: tokens to add, lease, when it was reserved, the instant after which nothing is to be done, then
+ * the name and the limit of each gate. Answers 1, or -1 when it was too late, and the time.
+ */
 export const settleScript = script(`${common}
 local change, lease, taken = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+if too_late(tonumber(ARGV[4])) then return { -1, now } end
 for i, key in ipairs(KEYS) do
-  local name, limit = ARGV[2 + i * 2], tonumber(ARGV[3 + i * 2])
+  local name, limit = ARGV[3 + i * 2], tonumber(ARGV[4 + i * 2])
   if name == 'tokensPerMinute' then
     keep_bucket(key, math.max(0, missing_from(key, limit) + change), limit)
   elseif name == 'concurrency' then
@@ -182,17 +144,41 @@ for i, key in ipairs(KEYS) do
       keep_quota(key, name, period, math.max(0, used + change))
     end
   end
-end`);
+end
+return { 1, now }`);
 
-/** Keys: one of each gate. Arguments: lease, its life in milliseconds. Says that a request still runs. */
-export const renewScript = script(`
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+/** Keys: those of gates. Arguments: lease, its life in milliseconds, the instant after which nothing is to be done. A request still runs. */
+export const renewScript = script(`${common}
+if too_late(tonumber(ARGV[3])) then return { -1, now } end
 for _, key in ipairs(KEYS) do
   redis.call('ZADD', key, now + ARGV[2], ARGV[1])
   redis.call('PEXPIRE', key, ARGV[2])
-end`);
+end
+return { 1, now }`);
 
-function script(lua: string): Script {
-  return { lua, sha: createHash('sha1').update(lua).digest('hex') };
-}
+/** Keys: that of a gate. Arguments: its name and its limit. Changes nothing; answers what remains, milliseconds until all is back, the time. */
+export const readScript = script(`${common}
+local key, name, limit = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local used, reset = 0, 0
+if name == 'requestsPerMinute' then
+  local fields = {}
+  local flat = redis.call('HGETALL', key)
+  for at = 1, #flat, 2 do fields[flat[at]] = tonumber(flat[at + 1]) end
+  local head = fields.head or 0
+  for part = math.max(head, math.floor(now / 1000)) - 60, head do
+    local count = fields[tostring(part % 61)] or 0
+    used = used + count
+    if count > 0 then reset = (part + 61) * 1000 - now end
+  end
+elseif name == 'tokensPerMinute' then
+  used = missing_from(key, limit)
+  reset = math.ceil(used * 60000 / limit)
+elseif name == 'concurrency' then
+  used = redis.call('ZCOUNT', key, '(' .. now, '+inf')
+  reset = used > 0 and 1000 or 0
+else
+  local got = redis.call('HMGET', key, 'period', 'used')
+  used = tonumber(got[1]) == period_of(name, now) and tonumber(got[2]) or 0
+  reset = used > 0 and -1 or 0
+end
+return { math.max(0, math.floor(limit - used)), reset, now }`);

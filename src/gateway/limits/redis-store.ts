@@ -2,20 +2,13 @@ import type { Clock, Random } from '../../core/clock.ts';
 import { errors } from '../../core/errors.ts';
 import { describeError } from '../../core/failure.ts';
 import type { Logger } from '../../core/logger.ts';
-import { day, month } from './calendar.ts';
-import type { Gate } from './gate.ts';
+import { type RedisAddress, RedisLink } from '../redis/link.ts';
 import { MemoryStore } from './memory-store.ts';
-import { RedisLink } from './redis-link.ts';
-import { renewScript, reserveScript, settleScript } from './redis-scripts.ts';
+import { type Settlement, SharedCounters } from './shared-counters.ts';
 import type { Demand, LimitStore, Reading, Verdict } from './store.ts';
 
-/** A place among the running requests is kept for this long after the last sign of its gateway, and renewed this often. */
-const leaseMs = 60_000;
+/** How often the store is told which requests still run: well within the life of their places. */
 const renewMs = 20_000;
-
-/** A store that was gone is tried after this long, at a time of each gateway's own within the spread. */
-const restMs = 250;
-const returnSpreadMs = 1_500;
 
 /** For this long after an outage the local count must agree too: the store may have forgotten the minute before it. */
 const distrustMs = 61_000;
@@ -23,17 +16,16 @@ const distrustMs = 61_000;
 /** How many ended requests are remembered for a store that is gone. */
 const maxOwed = 10_000;
 
+/** So much is asked at once where much is to be asked, so that requests need not wait for it. */
+const batchSize = 64;
+
 /** What the store needs; `gateways` tells how many share the limits. */
-export type RedisStoreOptions = {
-  /** `redis://` or `rediss://`; it may hold a password and is never shown. */
-  readonly url: string;
+export type RedisStoreOptions = RedisAddress & {
   readonly clock: Pick<Clock, 'now'>;
   readonly random: Random;
   readonly logger: Logger;
   readonly gateways: () => number;
 };
-
-type Owed = { readonly demand: Demand; readonly takenAt: number; readonly change: number };
 
 /**
  * The limits of all gateways together, counted in Redis or Valkey: one script decides about all gates of a request. While the store
@@ -42,72 +34,84 @@ type Owed = { readonly demand: Demand; readonly takenAt: number; readonly change
  */
 export class RedisStore implements LimitStore {
   private readonly link: RedisLink;
+  private readonly counters: SharedCounters;
   private readonly local: MemoryStore;
+  /** Requests that the store let through and that still run: their leases, and the keys that count them while they do. */
   private readonly running = new Map<string, readonly string[]>();
-  private readonly owed: Owed[] = [];
   private readonly options: RedisStoreOptions;
   private readonly renewing: NodeJS.Timeout;
-  private lost = false;
-  private closed = false;
+  private owed: Settlement[] = [];
+  private forgotten = 0;
   private distrustUntil = 0;
-  private returning: NodeJS.Timeout | undefined;
 
   constructor(options: RedisStoreOptions) {
     this.options = options;
-    const share = () => (this.lost || options.clock.now() < this.distrustUntil ? options.gateways() : 1);
-    this.local = new MemoryStore(options.clock, share);
-    this.link = new RedisLink(options.url, options.random, {
-      loss: (cause) => this.lose(cause),
-      ready: () => this.returnLater(),
-    });
-    this.renewing = setInterval(() => this.renew(), renewMs).unref();
+    const { clock, random } = options;
+    this.link = new RedisLink(options, random, { lost: (cause) => this.lost(cause), back: () => this.back() });
+    this.counters = new SharedCounters(this.link, clock);
+    this.local = new MemoryStore(clock, () => (this.shared && clock.now() >= this.distrustUntil ? 1 : options.gateways()));
+    this.renewing = setInterval(() => void this.renew(), renewMs).unref();
   }
 
   /** Whether the limits of all gateways are counted together now. */
   get shared(): boolean {
-    return this.link.ready && !this.lost;
+    return this.link.usable;
   }
 
   reserve(demand: Demand): Verdict | Promise<Verdict> {
-    if (!this.link.ready) this.lose(new Error('there is no connection'));
-    if (this.lost) return this.alone(demand);
-    if (this.options.clock.now() < this.distrustUntil) {
-      const own = this.local.reserve(demand);
-      return own.granted ? this.ask(demand, true) : own;
+    if (!this.shared) {
+      this.link.lose(new Error('there is no connection'));
+      return this.alone(demand);
     }
-    return this.ask(demand, false);
+    if (this.options.clock.now() >= this.distrustUntil) return this.ask(demand);
+    const own = this.local.reserve(demand);
+    return own.granted ? this.ask(demand, own) : own;
   }
 
   settle(demand: Demand, takenAt: number, tokens: number): void {
     this.local.settle(demand, takenAt, tokens);
     // What was let through without the store has taken nothing there yet.
     const change = this.running.delete(demand.lease) ? tokens - demand.tokens : tokens;
-    const owed: Owed = { demand, takenAt, change };
-    if (this.shared) this.pay(owed);
-    else this.owe(owed);
+    const settlement: Settlement = { demand, takenAt, change };
+    if (this.shared) void this.pay(settlement);
+    else this.owe(settlement);
+  }
+
+  /** As all gateways count them together; while the store is gone, what this gateway still gives. */
+  async standing(): Promise<readonly Reading[]> {
+    const own = this.local.standing();
+    const readings: Reading[] = [];
+    for (let next = 0; next < own.length && this.shared; next += batchSize) {
+      const asked = own.slice(next, next + batchSize).map(({ gate }) => this.counters.read(gate));
+      readings.push(...(await Promise.all(asked).catch((cause: unknown) => this.unread(cause))));
+    }
+    return readings.length === own.length ? readings : this.local.standing();
   }
 
   /** Ends the connection once what was settled has arrived; requests that still run are settled no more. */
   async close(): Promise<void> {
-    this.closed = true;
     clearInterval(this.renewing);
-    clearTimeout(this.returning);
+    if (this.shared) for (const settlement of this.owed.splice(0)) void this.pay(settlement);
     await this.link.close();
   }
 
-  private async ask(demand: Demand, counted: boolean): Promise<Verdict> {
-    const { gates, tokens, lease } = demand;
+  /** Asks the store about a request that this gateway has not counted, or that passes as its `own` count has found. */
+  private async ask(demand: Demand, own?: Verdict): Promise<Verdict> {
+    const { gates, lease } = demand;
     try {
-      const answer = await this.link.run(reserveScript, gates.map(keyOf), [tokens, lease, leaseMs, ...gates.flatMap(argsOf)]);
-      const verdict = readVerdict(gates, answer);
+      const verdict = await this.counters.reserve(demand);
       if (verdict.granted) {
-        this.running.set(lease, gates.filter(({ name }) => name === 'concurrency').map(keyOf));
-        if (!counted) this.local.note(demand);
-      } else if (counted) this.local.settle(demand, verdict.at, 0);
+        this.running.set(
+          lease,
+          gates.filter(({ name }) => name === 'concurrency').map(({ key }) => key),
+        );
+        if (!own) this.local.note(demand);
+      } else if (own) this.local.undo(demand, own.at);
+      else this.local.see(gates);
       return verdict;
     } catch (cause) {
-      this.lose(cause);
-      if (counted) this.local.settle(demand, this.options.clock.now(), 0);
+      this.link.lose(cause);
+      if (own) this.local.undo(demand, own.at);
       return this.alone(demand);
     }
   }
@@ -118,82 +122,51 @@ export class RedisStore implements LimitStore {
     return this.local.reserve(demand);
   }
 
-  private lose(cause: unknown): void {
-    if (this.closed || this.lost) return;
-    this.lost = true;
-    this.returnLater();
+  private lost(cause: unknown): void {
     this.options.logger.warn(
       { cause: describeError(cause) },
       'the shared store of limits is gone: limits hold by the share of this gateway, or refuse',
     );
   }
 
-  /** Not at once, and not all gateways together: a server that has just come back would have them all in one moment. */
-  private returnLater(): void {
-    if (this.closed || !this.lost) return;
-    clearTimeout(this.returning);
-    this.returning = setTimeout(
-      () => {
-        // Without a connection there is nothing to try: its return brings us here again.
-        if (this.link.ready) this.link.ping().then(this.comeBack, () => this.returnLater());
-      },
-      restMs + this.options.random() * returnSpreadMs,
-    ).unref();
+  private back(): void {
+    const { clock, logger } = this.options;
+    this.distrustUntil = clock.now() + distrustMs;
+    logger.info({ owed: this.owed.length, forgotten: this.forgotten }, 'the shared store of limits is back');
+    this.forgotten = 0;
+    void this.renew();
+    void this.payBack();
   }
 
-  private readonly comeBack = (): void => {
-    if (this.closed || !this.lost) return;
-    this.lost = false;
-    this.distrustUntil = this.options.clock.now() + distrustMs;
-    this.options.logger.info({ owed: this.owed.length }, 'the shared store of limits is back');
-    this.renew();
-    for (const owed of this.owed.splice(0)) this.pay(owed);
-  };
+  private async payBack(): Promise<void> {
+    while (this.owed.length > 0 && this.shared) {
+      await Promise.all(this.owed.splice(0, batchSize).map((settlement) => this.pay(settlement)));
+    }
+  }
 
-  private pay(owed: Owed): void {
-    const { gates, lease } = owed.demand;
-    const args = [owed.change, lease, owed.takenAt, ...gates.flatMap(argsOf)];
-    this.link.run(settleScript, gates.map(keyOf), args).catch((cause: unknown) => {
-      this.lose(cause);
-      this.owe(owed);
+  private pay(settlement: Settlement): Promise<void> {
+    return this.counters.settle(settlement).catch((cause: unknown) => {
+      this.link.lose(cause);
+      this.owe(settlement);
     });
   }
 
-  private owe(owed: Owed): void {
-    if (this.owed.length < maxOwed && !this.closed) this.owed.push(owed);
+  private owe(settlement: Settlement): void {
+    if (this.owed.length < maxOwed) this.owed.push(settlement);
+    else this.forgotten += 1;
   }
 
   /** Tells the store which requests still run here, also those that it has forgotten. */
-  private renew(): void {
-    if (!this.shared) return;
-    for (const [lease, keys] of this.running) {
-      if (keys.length === 0) continue;
-      this.link.run(renewScript, keys, [lease, leaseMs]).catch((cause: unknown) => this.lose(cause));
+  private async renew(): Promise<void> {
+    const counted = [...this.running].filter(([, keys]) => keys.length > 0);
+    for (let next = 0; next < counted.length && this.shared; next += batchSize) {
+      const batch = counted.slice(next, next + batchSize).filter(([lease]) => this.running.has(lease));
+      await Promise.all(batch.map(([lease, keys]) => this.counters.renew(lease, keys))).catch((cause: unknown) => this.link.lose(cause));
     }
   }
-}
 
-function keyOf({ key }: Gate): string {
-  return key;
-}
-
-function argsOf({ name, limit }: Gate): (string | number)[] {
-  return [name, limit];
-}
-
-function readVerdict(gates: readonly Gate[], answer: unknown): Verdict {
-  if (!Array.isArray(answer) || answer.length !== 2 + gates.length * 3) throw new TypeError('the store of limits answered something else');
-  const numbers = answer.map(Number);
-  const at = numbers[1] ?? 0;
-  const readings = gates.map((gate, index): Reading => {
-    const [remaining = 0, resetMs = 0, waitMs = 0] = numbers.slice(2 + index * 3);
-    return { gate, remaining, resetMs: orEnd(resetMs, gate, at), waitMs: orEnd(waitMs, gate, at) };
-  });
-  return { granted: numbers[0] === 1, readings, at };
-}
-
-/** The store leaves it to us to say when a day or a month ends. */
-function orEnd(ms: number, { name }: Gate, at: number): number {
-  if (ms >= 0) return ms;
-  return (name === 'tokensPerDay' ? day : month).endOf(at) - at;
+  private unread(cause: unknown): readonly Reading[] {
+    this.link.lose(cause);
+    return [];
+  }
 }

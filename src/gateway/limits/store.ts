@@ -36,6 +36,6 @@ export type LimitStore = {
   reserve(demand: Demand): Verdict | Promise<Verdict>;
   /** Ends a request that was let through at `takenAt`: what it has cost replaces what it might have cost. Never throws. */
   settle(demand: Demand, takenAt: number, tokens: number): void;
-  /** How the limits stand that this process counts; a store that counts elsewhere has none. */
-  standing?(): readonly Reading[];
+  /** How the limits stand that requests have met here lately. */
+  standing(): readonly Reading[] | Promise<readonly Reading[]>;
 };

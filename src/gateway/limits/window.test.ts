@@ -48,3 +48,16 @@ test('a clock that goes back opens nothing', () => {
   expect(window.count(start)).toBe(2);
   expect(window.count(start + 61_000)).toBe(0);
 });
+
+test('what is taken back counts no more, and what has passed changes nothing', () => {
+  const window = new SlidingWindow();
+  window.add(start);
+  window.add(start + 2_000);
+  window.remove(start);
+  window.remove(start);
+  expect(window.count(start + 2_000)).toBe(1);
+  expect(window.waitMs(1, start + 2_000)).toBe(61_000);
+  window.count(start + 90_000);
+  window.remove(start + 2_000);
+  expect(window.count(start + 90_000)).toBe(0);
+});

@@ -36,6 +36,14 @@ export class SlidingWindow {
     this.total += 1;
   }
 
+  /** Takes back what was added at `at`, if it still counts. */
+  remove(at: number): void {
+    const part = Math.floor(at / partMs);
+    if (part > this.head || part <= this.head - parts || this.at(part) === 0) return;
+    this.counts[part % parts] = this.at(part) - 1;
+    this.total -= 1;
+  }
+
   /** Milliseconds until fewer than `limit` are in the window. */
   waitMs(limit: number, now: number): number {
     let left = this.count(now);

@@ -1,47 +1,86 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Why tests with a real server cannot run here; undefined when they can. */
-export const noRedis = findProgram() ? undefined : 'redis-server is not installed (Debian: apt-get install redis-server)';
+/** Programs that speak the protocol, and the Debian packages that have them. */
+type Program = 'redis-server' | 'valkey-server';
 
-function findProgram(): boolean {
+/** Why tests with a program cannot run here; undefined when they can. */
+function whyNot(program: Program): string | undefined {
   try {
-    execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
-    return true;
+    execFileSync(program, ['--version'], { stdio: 'ignore' });
+    return undefined;
   } catch {
-    return false; // there is none on the PATH
+    return `${program} is not installed (Debian has it in the package ${program})`; // there is none on the PATH
   }
 }
 
-/** A real Redis server on a socket of its own, which can be killed and started again; it keeps nothing. */
+/** Why tests with a real Redis cannot run here; undefined when they can. */
+export const noRedis = whyNot('redis-server');
+
+/** The servers that must do: `title` names one in a test, and says why it is not tried where it is missing. */
+export const storePrograms = (['redis-server', 'valkey-server'] as const).map((program) => {
+  const missing = program === 'redis-server' ? noRedis : whyNot(program);
+  return { program, missing, title: missing ?? program };
+});
+
+type RedisServerOptions = {
+  readonly program?: Program;
+  /** Speak TLS on a port with these files, to whoever knows this user and password. */
+  readonly secure?: { readonly certFile: string; readonly keyFile: string; readonly user: string; readonly password: string };
+};
+
+/** A real server on a socket of its own, which can be killed, stopped and started again; it keeps nothing. */
 export class RedisServer {
+  /** Path of the socket; with `secure` an address with the user and the password. */
   readonly url: string;
+  private readonly options: RedisServerOptions;
   private readonly folder: string;
+  private readonly port: number;
   private child: ChildProcess | undefined;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, port: number, options: RedisServerOptions) {
     this.folder = folder;
-    this.url = join(folder, 'redis.sock');
+    this.port = port;
+    this.options = options;
+    const { secure } = options;
+    this.url = secure ? `rediss://${secure.user}:${secure.password}@127.0.0.1:${port}/0` : this.socket;
   }
 
-  static async start(): Promise<RedisServer> {
-    const server = new RedisServer(await mkdtemp(join(tmpdir(), 'redis-')));
+  static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
+    const folder = await mkdtemp(join(tmpdir(), 'redis-'));
+    const server = new RedisServer(folder, options.secure ? await freePort() : 0, options);
     await server.run();
     return server;
   }
 
   async run(): Promise<void> {
-    const args = ['--port', '0', '--unixsocket', this.url, '--save', '', '--appendonly', 'no', '--dir', this.folder];
-    const child = spawn('redis-server', args, { stdio: 'ignore' });
+    const { program = 'redis-server', secure } = this.options;
+    const args = ['--port', '0', '--unixsocket', this.socket, '--save', '', '--appendonly', 'no', '--dir', this.folder];
+    if (secure) {
+      args.push('--tls-port', String(this.port), '--tls-cert-file', secure.certFile, '--tls-key-file', secure.keyFile);
+      args.push('--tls-ca-cert-file', secure.certFile, '--tls-auth-clients', 'no');
+      args.push('--user', 'default', 'off', '--user', secure.user, 'on', `>${secure.password}`, '~modelfleet:*', '+@all');
+    }
+    const child = spawn(program, args, { stdio: 'ignore' });
     this.child = child;
     for (;;) {
-      if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`);
-      if (await answers(this.url)) return;
+      if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`);
+      if (await answers(this.socket)) return;
     }
+  }
+
+  /** From now on it accepts connections and answers nothing, as a host that swaps or a disk that hangs. */
+  freeze(): void {
+    this.child?.kill('SIGSTOP');
+  }
+
+  /** It goes on where it was, with all that it was asked meanwhile. */
+  thaw(): void {
+    this.child?.kill('SIGCONT');
   }
 
   /** Ends it as a crash does: nothing is saved, no connection is closed in order. */
@@ -57,16 +96,30 @@ export class RedisServer {
     await this.kill();
     await rm(this.folder, { recursive: true });
   }
+
+  private get socket(): string {
+    return join(this.folder, 'redis.sock');
+  }
 }
 
-/** Whether it answers a PING; takes 20 ms when there is no socket. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('a server without a port');
+  return address.port;
+}
+
+/** Whether it answers a PING, be it with a question who asks; takes 20 ms when there is no socket. */
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.setTimeout(1_000, () => socket.destroy());
     socket.on('connect', () => socket.write('PING\r\n'));
     socket.on('data', (data) => {
-      resolve(data.toString().startsWith('+PONG'));
+      resolve(/^(\+PONG|-NOAUTH)/.test(data.toString()));
       socket.destroy();
     });
     socket.on('error', () => setTimeout(() => resolve(false), 20));
