@@ -72,6 +72,16 @@ test('a tenant with two callers hardly notices another one with two hundred', as
   expect(await run(200)).toBeLessThan(2 * alone);
 });
 
+test('who comes while the first answers of a crowd are still a guess is not charged for the guess', async () => {
+  const line = lineOf(8);
+  const times: number[] = [];
+  for (let caller = 0; caller < 200; caller += 1) call(line, 'crowd', { prompt: 10, answer: 75 + (caller % 50) }, []);
+  await vi.advanceTimersByTimeAsync(50);
+  for (let caller = 0; caller < 2; caller += 1) call(line, 'small', { prompt: 10, answer: 100 }, times);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(Math.max(...times)).toBeLessThan(2 * 2 * 125);
+});
+
 test('two tenants that always wait are served as many tokens, whatever their requests are like', async () => {
   const line = lineOf(4);
   const [long, short]: [number[], number[]] = [[], []];

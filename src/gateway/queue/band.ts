@@ -126,9 +126,12 @@ export class Band<W extends Waiter> {
     return counter;
   }
 
-  /** What a tenant that comes back has been served at least. */
+  /**
+   * What a tenant that comes back has been served at least. Answers that others are only expected to get are left out, as in the paper:
+   * where the guess was far too high, who comes back would else wait for as much as they never got.
+   */
   private get floor(): number {
-    return (this.leastServed() ?? this.lastLeft)?.served ?? 0;
+    return (this.leastServed() ?? this.lastLeft)?.proved ?? 0;
   }
 
   private leastServed(): TokenCounter<W> | undefined {

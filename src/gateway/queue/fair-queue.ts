@@ -108,26 +108,27 @@ class CounterCharge<W extends Waiter> implements Charge {
   private readonly band: Band<W>;
   private readonly counter: TokenCounter<W>;
   private readonly promptTokens: number;
-  private readonly outputTokens: number;
+  private readonly takeBack: () => void;
   private settled = false;
 
   constructor(band: Band<W>, counter: TokenCounter<W>, waiter: W, anew: boolean) {
     this.band = band;
     this.counter = counter;
     this.promptTokens = waiter.promptTokens;
-    this.outputTokens = counter.expectedOutput(waiter);
-    counter.charge(anew ? 0 : waiter.promptTokens, this.outputTokens);
+    counter.charge(anew ? 0 : waiter.promptTokens, 0);
+    this.takeBack = counter.expect(counter.expectedOutput(waiter));
   }
 
   settle(promptTokens: number, outputTokens: number): void {
     if (this.settled) return;
     this.settled = true;
-    this.counter.charge(promptTokens - this.promptTokens, outputTokens - this.outputTokens);
+    this.takeBack();
+    this.counter.charge(promptTokens - this.promptTokens, outputTokens);
     this.counter.noteOutput(outputTokens);
   }
 
   finish(): void {
-    if (!this.settled) this.counter.charge(0, -this.outputTokens);
+    if (!this.settled) this.takeBack();
     this.settled = true;
     this.band.finish(this.counter);
   }

@@ -27,8 +27,10 @@ export type Waiter = {
 
 /** The virtual token counter of a tenant, with those of its requests that wait. */
 export class TokenCounter<W extends Waiter> {
-  /** Weighed tokens served, divided by the tenant's weight. */
+  /** Weighed tokens served, divided by the tenant's weight, answers that are only expected included. */
   served = 0;
+  /** The part of `served` that is only expected. */
+  private expected = 0;
   /** As of the newest request: a change of the tenant acts at once. */
   weight: number;
   running = 0;
@@ -42,9 +44,25 @@ export class TokenCounter<W extends Waiter> {
     this.weight = weight;
   }
 
+  /** What has been served for certain. */
+  get proved(): number {
+    return this.served - this.expected;
+  }
+
   /** Counts work done for the tenant; below 0 it takes back what an estimate counted too much. */
   charge(promptTokens: number, outputTokens: number): void {
     this.served += weigh(promptTokens, outputTokens) / this.weight;
+  }
+
+  /** Counts an answer that is only expected, until the function that it returns takes it back. */
+  expect(outputTokens: number): () => void {
+    const added = weigh(0, outputTokens) / this.weight;
+    this.served += added;
+    this.expected += added;
+    return () => {
+      this.served -= added;
+      this.expected -= added;
+    };
   }
 
   /** How long an answer is expected to be, in tokens: as those before, within what this one may be. */
