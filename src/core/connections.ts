@@ -20,7 +20,8 @@ export class Connections {
       socket.once('close', () => this.closed(socket));
     });
     server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
-      this.entries.set(socket, { running: 0, idleSince: now(), sinceBytes: socket.bytesRead });
+      // What lies unread is the beginning of a request, as behind the header of a proxy.
+      this.entries.set(socket, { running: 0, idleSince: now(), sinceBytes: socket.bytesRead - socket.readableLength });
       socket.once('close', () => this.entries.delete(socket));
     });
   }

@@ -23,6 +23,8 @@ export class Exchange {
   readonly response: ServerResponse;
   readonly arrivedAt: number;
 
+  /** Address of the caller, where a proxy tells it; else it is the connection's. */
+  from: string | undefined;
   /** The caller's `traceparent`. */
   trace: string | undefined;
   /** Set by `authenticate`. */

@@ -17,6 +17,8 @@ import type { LimitStore } from './limits/store.ts';
 import { GatewayMetrics } from './metrics.ts';
 import type { Models } from './models.ts';
 import type { Keys } from './ports.ts';
+import type { Networks } from './proxy-protocol/networks.ts';
+import { Proxies } from './proxy-protocol/proxies.ts';
 import { type CloseOptions, DataPlane } from './server.ts';
 import { StatsStream } from './stats-stream.ts';
 import type { UsageLog } from './usage/log.ts';
@@ -31,6 +33,8 @@ export type ServeOptions = {
   readonly metricsPort?: number | undefined;
   /** Speak TLS on `port` with these, and with what they become while the gateway runs. */
   readonly tls?: CertificateFiles | undefined;
+  /** Networks of the proxies that tell by the PROXY protocol who calls; nobody else is served then. Callers come straight unless told. */
+  readonly proxiesFrom?: Networks | undefined;
   /** Serve `/stats` on the metrics port to whoever has a token of this file; there is none unless told. */
   readonly statsTokenFile?: string | undefined;
   /** Serve the admin surface, in plain HTTP on the same host; there is none unless told. */
@@ -57,6 +61,9 @@ export type ServeOptions = {
   readonly clock?: Clock | undefined;
 };
 
+/** A proxy sends its header at once; the specification of the PROXY protocol asks for 3 s at least, for a packet that is lost. */
+const proxyTimeoutMs = 5_000;
+
 /** A gateway that listens. */
 export type Gateway = {
   readonly url: string;
@@ -68,7 +75,7 @@ export type Gateway = {
 
 /** Serves the data plane over models and keys that somebody else keeps up to date; `waitingFor` tells what is not read yet. */
 export async function serve(models: Models, keys: Keys, waitingFor: () => readonly string[], options: ServeOptions): Promise<Gateway> {
-  const { host = '127.0.0.1', clock = systemClock, logger = silentLogger, registry = new Registry() } = options;
+  const { host = '127.0.0.1', clock = systemClock, logger = silentLogger, registry = new Registry(), headersTimeoutMs = 15_000 } = options;
   const certificate = options.tls && (await Certificate.load(options.tls, clock, logger));
   const tokens = options.statsTokenFile === undefined ? undefined : await TokenFile.open(options.statsTokenFile);
   const stats = tokens && new StatsStream({ models, tokens, gateway: hostname(), clock, logger });
@@ -93,8 +100,10 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
       logger,
       maxBodyBytes: options.maxBodyBytes ?? 16 * 1_048_576,
     },
-    { headersTimeoutMs: options.headersTimeoutMs ?? 15_000, receiveTimeoutMs: options.receiveTimeoutMs ?? 60_000 },
+    { headersTimeoutMs, receiveTimeoutMs: options.receiveTimeoutMs ?? 60_000 },
     certificate?.pair,
+    options.proxiesFrom &&
+      new Proxies({ from: options.proxiesFrom, headerTimeoutMs: Math.min(headersTimeoutMs, proxyTimeoutMs), clock, logger }),
   );
   const operations = await serveOperations(
     { host, port: options.metricsPort ?? 0, flag: '--metrics-port' },

@@ -11,6 +11,7 @@ import { isPreflight } from './cors.ts';
 import { CallerGone, Exchange } from './exchange.ts';
 import { givenRequestId } from './headers.ts';
 import { runStages, type Services } from './pipeline.ts';
+import type { Proxies } from './proxy-protocol/proxies.ts';
 import { stagesFor } from './routes.ts';
 import { preflight } from './stages/preflight.ts';
 import { after } from './timers.ts';
@@ -53,15 +54,17 @@ export class DataPlane {
   private readonly tlsServer: TlsServer | undefined;
   private readonly connections: Connections;
   private readonly services: Services;
+  private readonly proxies: Proxies | undefined;
   private readonly active = new Set<Exchange>();
   private readonly lastOf = new WeakMap<Duplex, Exchange>();
   private idle: (() => void) | undefined;
   private leaving = false;
   private cutting = false;
 
-  /** Speaks TLS when it has an identity. */
-  constructor(services: Services, limits: ReceiveLimits, identity?: ServerIdentity) {
+  /** Speaks TLS when it has an identity, and serves callers of these proxies alone when there are any. */
+  constructor(services: Services, limits: ReceiveLimits, identity?: ServerIdentity, proxies?: Proxies) {
     this.services = services;
+    this.proxies = proxies;
     const options: ServerOptions = {
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.receiveTimeoutMs,
@@ -74,6 +77,7 @@ export class DataPlane {
     this.tlsServer = identity && createTlsServer({ ...options, ...tlsOptions(identity), handshakeTimeout: limits.headersTimeoutMs });
     this.server = this.tlsServer ?? createServer(options);
     this.connections = new Connections(this.server, identity !== undefined, () => services.clock.now());
+    proxies?.standBefore(this.server);
     this.server.on('request', (request, response) => this.handle(request, response));
     this.server.on('clientError', (error, socket) => this.refuseBroken(error, socket));
   }
@@ -119,6 +123,7 @@ export class DataPlane {
     for (const timer of [deadline, closeListener, sweep]) clearTimeout(timer);
     const ended = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this.connections.destroy();
+    this.proxies?.destroy();
     await ended;
   }
 
@@ -144,6 +149,7 @@ export class DataPlane {
     response.on('close', () => this.ended(exchange));
     response.on('error', () => exchange.cut('gone'));
     if (this.leaving) response.shouldKeepAlive = false;
+    exchange.from = this.proxies?.callerOf(request.socket);
 
     exchange.trace = givenTrace(request.headers.traceparent);
     if (exchange.trace !== undefined) exchange.answerHeaders.push('traceparent', exchange.trace);

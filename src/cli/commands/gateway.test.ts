@@ -200,6 +200,8 @@ test.each([
   [['--tls-cert-file', '/none', '--tls-key-file', '/none'], 'Cannot read /none, which TLS needs'],
   [['--stats-token-file', '/none'], 'Cannot read the tokens in /none'],
   [['--drain-timeout', 'soon'], '"soon" is not a duration such as 30s'],
+  [['--proxy-protocol'], 'needs to know where its proxies are: give --proxy-protocol-from too, or neither.'],
+  [['--proxy-protocol', '--proxy-protocol-from', '10.0.0.0/33'], '10.0.0.0/33 is no network: give one such as 10.0.0.0/8'],
   [['--redis-url', 'http://:secret@cache'], '--redis-url is no address of a Redis: give one'],
 ])('refuses %j and says what it expects', async (flags, sentence) => {
   const { child, output } = start(...flags);

@@ -7,6 +7,7 @@ import type { CertificateFiles } from '../../gateway/certificate.ts';
 import { startGateway } from '../../gateway/gateway.ts';
 import { RedisStore } from '../../gateway/limits/redis-store.ts';
 import { Peers } from '../../gateway/peers.ts';
+import { Networks } from '../../gateway/proxy-protocol/networks.ts';
 import { UsageLog } from '../../gateway/usage/log.ts';
 import { RotatingFile, streamOutput } from '../../gateway/usage/output.ts';
 import { countResponses, InformerCache, KubeClient, loadKubeConfig } from '../../kube/index.ts';
@@ -26,6 +27,8 @@ type Options = {
   drainTimeout: number;
   tlsCertFile?: string;
   tlsKeyFile?: string;
+  proxyProtocol?: boolean;
+  proxyProtocolFrom: readonly string[];
   statsTokenFile?: string;
   peerSelector?: string;
   peerNamespace?: string;
@@ -56,6 +59,13 @@ export function gatewayCommand(): Command {
     .option('--drain-timeout <duration>', 'how long running answers may go on at the end', duration, 300_000)
     .option('--tls-cert-file <file>', 'speak TLS on --port with this PEM certificate and its chain; read again when it changes')
     .option('--tls-key-file <file>', 'private key of that certificate')
+    .option('--proxy-protocol', 'learn from proxies in front who calls, by the PROXY protocol, version 1 or 2, before TLS if there is any')
+    .option(
+      '--proxy-protocol-from <network>',
+      'where those proxies are, such as 10.0.0.0/8; all other connections are closed; may be repeated',
+      collect,
+      [],
+    )
     .option(
       '--stats-token-file <file>',
       'serve /stats on --metrics-port to whoever has a token of this file, one a line; read again at each use',
@@ -88,6 +98,7 @@ export function gatewayCommand(): Command {
 
 async function run(options: Options): Promise<void> {
   const tls = certificateFiles(options);
+  const proxiesFrom = proxyNetworks(options);
   checkRedisUrl(options.redisUrl);
   const drain = new AbortController();
   const stop = AbortSignal.any([onStopSignal(), drain.signal]);
@@ -108,6 +119,7 @@ async function run(options: Options): Promise<void> {
     const gateway = await startGateway({
       ...options,
       corsOrigins: options.corsOrigin,
+      proxiesFrom,
       admin,
       peers,
       limits,
@@ -128,6 +140,15 @@ async function run(options: Options): Promise<void> {
     await running;
     await client.close();
   }
+}
+
+/** Whoever could send a header without being asked could take any address. Throws. */
+function proxyNetworks({ proxyProtocol, proxyProtocolFrom }: Options): Networks | undefined {
+  if (proxyProtocol && proxyProtocolFrom.length > 0) return new Networks(proxyProtocolFrom);
+  if (!proxyProtocol && proxyProtocolFrom.length === 0) return undefined;
+  throw new Error(
+    `The PROXY protocol needs to know where its proxies are: give ${proxyProtocol ? '--proxy-protocol-from' : '--proxy-protocol'} too, or neither.`,
+  );
 }
 
 /** The address may hold a password, so the message does not repeat it. Throws. */

@@ -62,7 +62,7 @@ export function recordOf(exchange: Exchange, now: number): UsageRecord {
   // A model that the caller may not use is to him one that is not there.
   const hidden = outcome === 404 && model !== undefined && exchange.place === undefined;
   const denied = hidden || (isDenial(outcome) && leasedAt === undefined);
-  const from = denied ? exchange.request.socket.remoteAddress : undefined;
+  const from = denied ? (exchange.from ?? exchange.request.socket.remoteAddress) : undefined;
   return {
     kind: denied ? 'denial' : 'usage',
     time: new Date(now).toISOString(),
