@@ -4,6 +4,7 @@ import { Lease, Place, type Terms, type Waiting } from './place.ts';
 import { expectedWaitSeconds, inVain, overfull, type Refusal } from './policies/admission.ts';
 import type { Avoided } from './policies/balance.ts';
 import { alone, type Rank } from './policies/slots.ts';
+import { UsualOutput } from './policies/usual-output.ts';
 import type { Availability, ServingLimits } from './ports.ts';
 import { FairQueue } from './queue/fair-queue.ts';
 import type { Waiter } from './queue/token-counter.ts';
@@ -36,6 +37,7 @@ export class ModelLine {
   private meanServiceMs = 1_000;
   private answers = 0;
   private readonly firstTokens = new RecentMean();
+  private readonly outputs = new UsualOutput();
   private tokens = 0;
   private joined = 0;
   private joinedAt = Number.NEGATIVE_INFINITY;
@@ -113,6 +115,11 @@ export class ModelLine {
     return this.firstTokens.read(this.now());
   }
 
+  /** Tokens that answers usually have at most; undefined while too few have been seen. */
+  get usualOutput(): number | undefined {
+    return this.outputs.tokens;
+  }
+
   /** Seconds until such a request might be served if it joined now. */
   expectedWaitSeconds(waiter: Waiter): number {
     return expectedWaitSeconds(this.returning.size + this.waiting.position(waiter), this.balancer.capacity, this.meanServiceMs);
@@ -145,6 +152,11 @@ export class ModelLine {
   /** A stream's first token came so long after the request. */
   noteFirstToken(ms: number): void {
     this.firstTokens.note(ms, this.now());
+  }
+
+  /** An answer that came to its good end had so many tokens. */
+  noteOutput(tokens: number): void {
+    this.outputs.note(tokens);
   }
 
   /** Calls `onNews` when the deployment has changed, until the function that it returns is called. */

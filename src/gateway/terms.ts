@@ -2,11 +2,12 @@ import { type Exchange, given } from './exchange.ts';
 import { wantsHeartbeats } from './heartbeat.ts';
 import type { Terms } from './place.ts';
 import { affinityKey, sessionHeader } from './policies/affinity.ts';
-import { estimatePromptTokens, estimateTokens } from './policies/tokens.ts';
+import { estimatePromptTokens, expectTokens } from './policies/tokens.ts';
 
 /** What a request brings into the line, whenever it joins: within the time that it has left. */
 export function termsOf(exchange: Exchange, now: number): Terms {
-  const { limits } = given(exchange.model).spec;
+  const { spec, line } = given(exchange.model);
+  const { limits } = spec;
   const { tenant, weight, priority } = given(exchange.caller);
   return {
     // Whoever hears how it loads knows what he waits for.
@@ -21,7 +22,7 @@ export function termsOf(exchange: Exchange, now: number): Terms {
       limits.balancing === 'PrefixAffinity'
         ? affinityKey(tenant, exchange.fields, headerText(exchange.request.headers[sessionHeader]))
         : undefined,
-    tokens: estimateTokens(exchange.body.length, given(exchange.call).maxTokens, limits.maxOutputTokens),
+    tokens: expectTokens(exchange.body.length, given(exchange.call).maxTokens, limits.maxOutputTokens, line.usualOutput),
   };
 }
 

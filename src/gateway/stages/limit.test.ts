@@ -51,6 +51,19 @@ test('tokens are reserved by the estimate and paid as the worker counted them', 
   await eventually(async () => expect(remainingTokens(await gateway.post(chat({ max_tokens: 1 })))).toBeGreaterThan(99_000));
 });
 
+test('how long answers usually are is learned, and reserved for who asks for no length', async () => {
+  await using gateway = await startTestGateway();
+  allow(gateway, { tokensPerMinute: 100_000 });
+  const used = async (more: object = {}) => 100_000 - remainingTokens(await gateway.post(chat(more)));
+  const paid = 11; // as the mock worker counts
+  const first = await used();
+  expect(first).toBeGreaterThan(256);
+  for (let request = 1; request < 20; request += 1) await used();
+  // What refills the limit meanwhile makes it less.
+  expect(await used()).toBeLessThan(20 * paid + first - 256 + 10);
+  expect(await used({ max_tokens: 5_000 })).toBeGreaterThan(5_000);
+});
+
 test('a caller who leaves a stream pays what came of it, and gets the rest back', async () => {
   await using gateway = await startTestGateway({ workers: [{ chunks: 10_000, paceMs: 1 }] });
   allow(gateway, { tokensPerDay: 100_000, concurrency: 1 });

@@ -13,8 +13,9 @@ import { usageOf } from '../usage/record.ts';
 export const limit: Stage = (exchange, services) => {
   const gates = gatesFor(given(exchange.caller), given(exchange.call).model, given(exchange.model));
   if (gates.length === 0) return;
-  const { maxOutputTokens } = given(exchange.model).spec.limits;
-  const tokens = estimateTokens(exchange.body.length, given(exchange.call).maxTokens, maxOutputTokens);
+  const { spec, line } = given(exchange.model);
+  const { maxTokens } = given(exchange.call);
+  const tokens = estimateTokens(exchange.body.length, maxTokens, spec.limits.maxOutputTokens, line.usualOutput);
   // The id that the caller may have chosen would let two requests share a place.
   const demand: Demand = { gates, tokens, lease: crypto.randomUUID() };
   const verdict = services.limits.reserve(demand);
