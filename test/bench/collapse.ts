@@ -1,17 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { silentLogger } from '../../src/core/logger.ts';
 import { KubeClient } from '../../src/kube/index.ts';
 import { startApiServer } from '../../src/local/apiserver/server.ts';
 import { freePort } from '../fakes/free-port.ts';
-import { Callers } from './callers.ts';
 import { publishModel } from './fleet.ts';
-import { startCommand, startProgram } from './processes.ts';
-import { printReport, quantile, round } from './report.ts';
+import { bounded, type Level, measureLevel, ofPeak, overloadedModel, startBatchingWorkers } from './gateway/overload.ts';
+import { startCommand } from './processes.ts';
+import { printReport, round } from './report.ts';
 
 // Whether a fleet does less work when more ask for it: callers who ask again as soon as they are answered, in front of eight workers whose
 // engines batch and preempt as real ones do. Ours, with as many requests at a worker as its memory holds, beside least load without a bound.
@@ -24,27 +23,15 @@ const { values } = parseArgs({
   },
 });
 const levels = values.levels.split(',').map(Number);
-const measuredMs = Number(values.seconds) * 1_000;
-/** Longer than the longest answer takes, so that callers no longer go in step. */
-const settleMs = 4_000;
-
-type Level = {
-  readonly callers: number;
-  readonly tokensPerSecond: number;
-  readonly refusalsPerSecond: number;
-  readonly ttftP50Ms: number;
-  readonly ttftP99Ms: number;
-};
+const seconds = Number(values.seconds);
 
 const stateDir = await mkdtemp(join(tmpdir(), 'bench-collapse-'));
 const api = await startApiServer({ stateDir, kubeconfigPath: join(stateDir, 'kubeconfig'), logger: silentLogger });
 const client = KubeClient.fromServer(api);
-const workers = await startProgram('programs/batching-workers.ts', '8');
-const origins = workers.address.split(' ');
-const bounded = { maxConcurrencyPerReplica: 32, maxQueue: 512 };
+const workers = await startBatchingWorkers();
 const unbounded = { maxConcurrencyPerReplica: 4_096, maxQueue: 512 };
-const boundedKey = await publishModel(client, 'bounded', origins, bounded);
-const unboundedKey = await publishModel(client, 'unbounded', origins, unbounded);
+const boundedKey = await publishModel(client, overloadedModel, workers.origins, bounded);
+const unboundedKey = await publishModel(client, 'unbounded', workers.origins, unbounded);
 const port = await freePort();
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const flags = ['--kubeconfig', join(stateDir, 'kubeconfig'), '--host', '127.0.0.1', '--port', String(port), '--metrics-port', '0'];
@@ -53,8 +40,8 @@ const gateway = await startCommand([main, 'gateway', ...flags], { MODELFLEET_LOG
 
 const ours: Level[] = [];
 const plain: Level[] = [];
-for (const callers of levels) ours.push(await measure('bounded', boundedKey, callers));
-for (const callers of levels) plain.push(await measure('unbounded', unboundedKey, callers));
+for (const callers of levels) ours.push(await measureLevel(url, { model: overloadedModel, apiKey: boundedKey, callers, seconds }));
+for (const callers of levels) plain.push(await measureLevel(url, { model: 'unbounded', apiKey: unboundedKey, callers, seconds }));
 
 await gateway.stop();
 await workers.stop();
@@ -81,23 +68,3 @@ printReport({
   ],
   results: { ours, plain, overloadThroughputRatio: ofPeak(ours), plainThroughputRatio: ofPeak(plain) },
 });
-
-async function measure(model: string, apiKey: string, count: number): Promise<Level> {
-  const callers = new Callers(url, { path: '/v1/chat/completions', model, apiKey, count });
-  await sleep(settleMs);
-  callers.reset();
-  await sleep(measuredMs);
-  const { tokens, refusals, ttftMs, seconds } = callers.found();
-  await callers.stop();
-  return {
-    callers: count,
-    tokensPerSecond: tokens / seconds,
-    refusalsPerSecond: refusals / seconds,
-    ttftP50Ms: quantile(ttftMs, 0.5),
-    ttftP99Ms: quantile(ttftMs, 0.99),
-  };
-}
-
-function ofPeak(found: readonly Level[]): number {
-  return (found.at(-1)?.tokensPerSecond ?? 0) / Math.max(...found.map(({ tokensPerSecond }) => tokensPerSecond));
-}

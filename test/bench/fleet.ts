@@ -11,7 +11,15 @@ type Serving = NonNullable<ModelDeployment['spec']['serving']>;
 /** Bounds that no benchmark meets. */
 const wide: Serving = { maxConcurrencyPerReplica: 1024, maxQueue: 1024 };
 
-/** Puts a model with a ready replica at each of the origins into the cluster, and a tenant; answers the tenant's key. */
+/** One of each kind, as a tenant of a real fleet has, and none that a benchmark reaches. */
+const limits: NonNullable<Tenant['spec']['limits']> = {
+  requestsPerMinute: 1_000_000_000,
+  tokensPerMinute: 1_000_000_000,
+  concurrency: 1_000_000,
+  tokensPerDay: 1_000_000_000_000_000,
+};
+
+/** Puts a model with a ready replica at each of the origins into the cluster, and a tenant with limits; answers the tenant's key. */
 export async function publishModel(client: KubeClient, name: string, origins: string | readonly string[], serving = wide): Promise<string> {
   for (const [file, definition] of Object.entries(customResourceDefinitions()))
     await applyManifest(client, parseManifest(definition, file), { fieldManager: 'bench', force: true });
@@ -19,7 +27,7 @@ export async function publishModel(client: KubeClient, name: string, origins: st
   const key = generateApiKey();
   await client.create(resourceType<Tenant>(tenantResource), {
     metadata: { name: `bench-${name}` },
-    spec: { keys: [{ name: 'bench', hash: hashApiKey(key) }] },
+    spec: { keys: [{ name: 'bench', hash: hashApiKey(key) }], limits },
   });
   await client.create(resourceType<ModelDeployment>(modelDeploymentResource), {
     metadata: { name, namespace: 'default' },

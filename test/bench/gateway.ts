@@ -1,83 +1,116 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { silentLogger } from '../../src/core/logger.ts';
-import { KubeClient } from '../../src/kube/index.ts';
-import { startApiServer } from '../../src/local/apiserver/server.ts';
-import { freePort } from '../fakes/free-port.ts';
-import { publishModel } from './fleet.ts';
-import { type Load, type LoadResult, runLoad } from './load.ts';
-import { type BenchProcess, cpuMicros, startCommand, startProgram } from './processes.ts';
-import { printReport, quantile, round } from './report.ts';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startSubjects } from './gateway/baselines.ts';
+import { cpuPerChunk, cpuPerRequest } from './gateway/cpu.ts';
+import { type Findings, type MeasuredStreams, reportOf } from './gateway/findings.ts';
+import { measureAnswers, measureFirstFrames } from './gateway/latency.ts';
+import { type Options, type Part, readOptions } from './gateway/options.ts';
+import { type Level, measureLevel, overloadedModel } from './gateway/overload.ts';
+import { inTurns } from './gateway/rounds.ts';
+import { measureStreams } from './gateway/streams.ts';
+import type { Subject } from './gateway/subject.ts';
+import { Testbed } from './gateway/testbed.ts';
+import { memoryOf } from './processes.ts';
+import { printReport, say } from './report.ts';
 
-// What the gateway costs: CPU of its process for a request and for a streamed chunk, beside the worker called directly
-// and beside the least that a proxy in Node can do. One run, one machine, the same mock worker behind all three.
+// What the gateway costs, beside the worker called directly, the least that a proxy in Node can do, nginx, and Portkey. Who asks and the worker
+// share one core, what is measured has another. CPU time is that of the measured process alone, so it does not matter whose core is busier.
 
-const model = 'bench';
-const path = '/v1/chat/completions';
-const question = { model, messages: [{ role: 'user', content: 'x'.repeat(300) }] };
-const plain: Omit<Load, 'requests' | 'connections'> = { path, body: JSON.stringify(question) };
-const streamed: Omit<Load, 'requests' | 'connections'> = { path, body: JSON.stringify({ ...question, stream: true }) };
+const overloadLevels = [300, 1_200, 2_400];
+const overloadSeconds = 3;
 
-type Measured = { readonly cpuPerRequest: number; readonly p50: number; readonly p99: number; readonly cpuPerChunk: number };
+const options = readOptions(process.argv.slice(2));
+const findings = await measure(options);
+printReport(reportOf(findings, options));
 
-const stateDir = await mkdtemp(join(tmpdir(), 'bench-gateway-'));
-const api = await startApiServer({ stateDir, kubeconfigPath: join(stateDir, 'kubeconfig'), logger: silentLogger });
-const client = KubeClient.fromServer(api);
-const worker = await startProgram('programs/mock-worker.ts');
-const proxy = await startProgram('programs/bare-proxy.ts', worker.address);
-const apiKey = await publishModel(client, model, worker.address);
-const gateway = await startGatewayProcess();
+async function measure({ only, rounds, seconds }: Options): Promise<Findings> {
+  await using testbed = await Testbed.open();
+  // What was started is ended too when this is: else it would go on, in nobody's way until the next benchmark.
+  const interrupted = () => void testbed[Symbol.asyncDispose]().finally(() => process.exit(1));
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, interrupted);
+  const compared = only.has('requests') || only.has('chunks') || only.has('latency');
+  const subjects = compared ? await startSubjects(testbed, options) : undefined;
+  const { direct, gateway, shared, bare, nginx, portkey } = subjects ?? {};
+  const proxies = present([gateway, bare, nginx, shared]);
+  const all = present([...proxies, portkey]);
+  if (compared) await told('warm-up', () => warmUp(all));
 
-const direct = await measure(worker, worker.address);
-const bare = await measure(proxy, proxy.address);
-const ours = await measure(gateway.process, gateway.url, { authorization: `Bearer ${apiKey}` });
-
-for (const process of [gateway.process, proxy, worker]) await process.stop();
-await client.close();
-await api.close();
-await rm(stateDir, { recursive: true, force: true });
-
-const row = (name: string, m: Measured) => [name, round(m.cpuPerRequest), round(m.p50, 2), round(m.p99, 2), round(m.cpuPerChunk)];
-printReport({
-  title: 'gateway',
-  columns: ['path', 'CPU µs/request', 'p50 ms (1 conn)', 'p99 ms', 'CPU µs/chunk'],
-  rows: [
-    row('mock worker, called directly (its own CPU)', direct),
-    row('bare node:http + Pool.dispatch proxy', bare),
-    row('gateway (keys, queue, metrics on)', ours),
-    ['gateway / bare proxy', round(ours.cpuPerRequest / bare.cpuPerRequest, 2), '', '', round(ours.cpuPerChunk / bare.cpuPerChunk, 2)],
-  ],
-  results: {
-    direct,
-    bareProxy: bare,
-    gateway: ours,
-    requestRatio: ours.cpuPerRequest / bare.cpuPerRequest,
-    chunkRatio: ours.cpuPerChunk / bare.cpuPerChunk,
-    addedP50Ms: ours.p50 - direct.p50,
-    addedP99Ms: ours.p99 - direct.p99,
-  },
-});
-
-async function startGatewayProcess(): Promise<{ process: BenchProcess; url: string }> {
-  const port = await freePort();
-  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-  const flags = ['--kubeconfig', join(stateDir, 'kubeconfig'), '--host', '127.0.0.1', '--port', String(port), '--metrics-port', '0'];
-  const process = await startCommand([main, 'gateway', ...flags], { MODELFLEET_LOG_LEVEL: 'warn' }, `http://127.0.0.1:${port}/readyz`);
-  return { process, url: `http://127.0.0.1:${port}` };
+  const part = <T>(name: Part, work: () => Promise<T>, otherwise: T) => (only.has(name) ? told(name, work) : otherwise);
+  const nothing = new Map<Subject, never>();
+  return {
+    subjects,
+    requests: await part(
+      'requests',
+      () =>
+        inTurns(
+          all,
+          rounds,
+          ifAnswered((subject) => cpuPerRequest(subject, seconds)),
+        ),
+      nothing,
+    ),
+    chunks: await part('chunks', () => inTurns(proxies, rounds, ifAnswered(cpuPerChunk)), nothing),
+    ...(await part('latency', () => measureLatency(present([direct, nginx, bare, gateway])), { answers: nothing, firstFrames: nothing })),
+    streams: await part('streams', () => streamsThroughFreshGateway(testbed), undefined),
+    overload: await part('overload', () => overloadFreshGateway(testbed), []),
+  };
 }
 
-async function measure({ pid }: BenchProcess, origin: string, headers: Record<string, string> = {}): Promise<Measured> {
-  const cpu = async (load: Load, unit: (result: LoadResult) => number) => {
-    const before = await cpuMicros(pid);
-    const result = await runLoad(origin, load);
-    if (result.failures > 0) throw new Error(`${result.failures} requests to ${origin} failed`);
-    return ((await cpuMicros(pid)) - before) / unit(result);
+/** Until V8 has compiled what is hot. */
+async function warmUp(subjects: readonly Subject[]): Promise<void> {
+  for (const subject of subjects) await ifAnswered((each) => cpuPerRequest(each, 2 * options.seconds))(subject);
+}
+
+/** On a machine that is busy with other things a proxy may be too slow for its own time limits: that round is left out, and a line says so. */
+function ifAnswered(turn: (subject: Subject) => Promise<number>): (subject: Subject) => Promise<number> {
+  return async (subject) => {
+    try {
+      return await turn(subject);
+    } catch (error) {
+      say(`${subject.name}: a round is left out: ${error instanceof Error ? error.message : error}`);
+      return Number.NaN;
+    }
   };
-  await runLoad(origin, { ...plain, headers, requests: 3_000, connections: 32 }); // warm-up
-  const cpuPerRequest = await cpu({ ...plain, headers, requests: 15_000, connections: 32 }, () => 15_000);
-  const { latenciesMs } = await runLoad(origin, { ...plain, headers, requests: 2_000, connections: 1 });
-  const cpuPerChunk = await cpu({ ...streamed, headers, requests: 300, connections: 100 }, ({ events }) => events);
-  return { cpuPerRequest, p50: quantile(latenciesMs, 0.5), p99: quantile(latenciesMs, 0.99), cpuPerChunk };
+}
+
+async function measureLatency(subjects: readonly Subject[]) {
+  const answers = await measureAnswers(subjects, { blocks: 5, calls: options.calls });
+  const firstFrames = await measureFirstFrames(subjects, { blocks: 5, calls: Math.ceil(options.calls / 3) });
+  return { answers, firstFrames };
+}
+
+/** A gateway that has done nothing yet shows what it needs when idle. */
+async function streamsThroughFreshGateway(testbed: Testbed): Promise<MeasuredStreams> {
+  const gateway = await testbed.startGateway('gateway');
+  const { pid, stop } = gateway.process;
+  const load = { streams: options.streams, paceMs: options.paceMs, seconds: options.streamSeconds };
+  const idleMegabytes = (await memoryOf(pid)).megabytes;
+  const through = await measureStreams(gateway, load);
+  // The same without it says what the worker and this process, on the other core, are to blame for.
+  const direct = await measureStreams(testbed.direct, load);
+  await sleep(options.settleSeconds * 1_000);
+  const afterMegabytes = (await memoryOf(pid)).megabytes;
+  await stop();
+  return { through, direct, idleMegabytes, afterMegabytes };
+}
+
+/** As bench:collapse, in short. */
+async function overloadFreshGateway(testbed: Testbed): Promise<readonly Level[]> {
+  const gateway = await testbed.startGateway('gateway');
+  const asked = { model: overloadedModel, apiKey: testbed.overloadKey, seconds: overloadSeconds };
+  const found: Level[] = [];
+  for (const callers of overloadLevels) found.push(await measureLevel(gateway.origin, { ...asked, callers }));
+  await gateway.process.stop();
+  return found;
+}
+
+async function told<T>(what: string, work: () => Promise<T>): Promise<T> {
+  const began = performance.now();
+  const result = await work();
+  say(`${what}: ${Math.round((performance.now() - began) / 1_000)} s`);
+  return result;
+}
+
+function present(subjects: readonly (Subject | undefined)[]): Subject[] {
+  return subjects.filter((subject) => subject !== undefined);
 }

@@ -25,6 +25,11 @@ export function printReport(report: Report): void {
   for (const cells of lines) console.log(line(cells as readonly string[]));
 }
 
+/** Tells people what the report does not: what is missing on this machine, how far it is. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
 /** The value at `quantile` (0-1) of the samples, by nearest rank. */
 export function quantile(samples: readonly number[], at: number): number {
   const sorted = [...samples].sort((a, b) => a - b);

@@ -3,7 +3,7 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../fakes/free-port.ts';
-import { cpuMicros } from '../processes.ts';
+import { cpuMicros, memoryOf } from '../processes.ts';
 import { home, type Testbed } from './testbed.ts';
 
 const readyWithinMs = 30_000;
@@ -73,11 +73,8 @@ export class ControllerProcess {
     return (await cpuMicros(this.pid)) / 1e6;
   }
 
-  /** Resident memory now, and the most that it ever was (proc(5), status). */
-  async memory(): Promise<{ readonly megabytes: number; readonly peakMegabytes: number }> {
-    const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
-    const megabytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1024;
-    return { megabytes: megabytes('VmRSS'), peakMegabytes: megabytes('VmHWM') };
+  memory(): ReturnType<typeof memoryOf> {
+    return memoryOf(this.pid);
   }
 
   /** Sends the signal and waits for the end. */

@@ -1,15 +1,15 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { bundle } from '../../../images/stages/esbuild.ts';
 import { customResourceDefinitions } from '../../../src/api/crd/definitions.ts';
 import { isJsonObject } from '../../../src/core/json.ts';
 import { isNotFound, KubeClient, loadKubeConfig, namespaces } from '../../../src/kube/index.ts';
 import { applyManifest, parseManifest } from '../../../src/local/manifests.ts';
 import { accessOf } from '../../cluster/admin-api.ts';
 import { type Cluster, openControlPlane } from '../../cluster/cluster.ts';
+import { bundleAsImage, type ImageProgram } from '../image-program.ts';
 import { type BenchProcess, startProgram } from '../processes.ts';
 import type { Options } from './options.ts';
 
@@ -28,18 +28,15 @@ const controllerManagerArgs = [
 ];
 
 /** A real API server with pretended nodes. */
-export type Testbed = AsyncDisposable & {
-  readonly cluster: Cluster;
-  readonly admin: KubeClient;
-  /** Path of a kubeconfig for the controller. */
-  readonly kubeconfig: string;
-  /** The controller's program, bundled as for its image: what strips types and loads modules one by one costs memory and start-up. */
-  readonly program: string;
-  /** What the image gives Node before the program. */
-  readonly nodeFlags: readonly string[];
-  /** For logs. */
-  readonly folder: string;
-};
+export type Testbed = AsyncDisposable &
+  ImageProgram & {
+    readonly cluster: Cluster;
+    readonly admin: KubeClient;
+    /** Path of a kubeconfig for the controller. */
+    readonly kubeconfig: string;
+    /** For logs. */
+    readonly folder: string;
+  };
 
 /** Opens a control plane of its own and registers the nodes. */
 export async function openTestbed(options: Options): Promise<Testbed> {
@@ -65,11 +62,9 @@ export async function openTestbed(options: Options): Promise<Testbed> {
     String(options.loadMs),
   );
   opened.defer(() => kubelet.stop());
-  await bundle({ main: 'images/controller/main.ts' }, join(folder, 'program'), { splitting: true });
-  const program = join(folder, 'program', 'main.mjs');
-  const nodeFlags = await flagsOfImage();
+  const image = await bundleAsImage('controller', folder);
   const resources = opened.move();
-  return { cluster, admin, kubeconfig, program, nodeFlags, folder, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  return { cluster, admin, kubeconfig, ...image, folder, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
 /** A ServiceAccount as in production, because priority and fairness treats those otherwise than administrators. What it may do is not measured here. */
@@ -98,13 +93,6 @@ async function controllerKubeconfig(admin: KubeClient, cluster: Cluster): Promis
     clusters: [{ name, cluster: { server, 'certificate-authority-data': Buffer.from(caCertificate).toString('base64') } }],
     users: [{ name, user: { token: status.token } }],
   });
-}
-
-async function flagsOfImage(): Promise<readonly string[]> {
-  const dockerfile = await readFile('images/controller/Dockerfile', 'utf8');
-  const entrypoint: unknown = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(dockerfile)?.[1] ?? '[]');
-  if (!Array.isArray(entrypoint)) throw new Error('the ENTRYPOINT of images/controller/Dockerfile is no list');
-  return entrypoint.map(String).filter((word) => word.startsWith('--'));
 }
 
 async function untilServed(admin: KubeClient, path: string): Promise<void> {
