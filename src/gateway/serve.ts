@@ -58,6 +58,8 @@ export type ServeOptions = {
   /** Where each request leaves a record; none unless told. The caller opened it and closes it after the gateway. */
   readonly usageLog?: Pick<UsageLog, 'add' | 'lost'> | undefined;
   readonly logger?: Logger | undefined;
+  /** Longest time that a caller may take nothing of an answer that lies ready: 60 s unless told otherwise. */
+  readonly unreadTimeoutMs?: number | undefined;
   readonly clock?: Clock | undefined;
 };
 
@@ -100,7 +102,7 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
       logger,
       maxBodyBytes: options.maxBodyBytes ?? 16 * 1_048_576,
     },
-    { headersTimeoutMs, receiveTimeoutMs: options.receiveTimeoutMs ?? 60_000 },
+    { headersTimeoutMs, receiveTimeoutMs: options.receiveTimeoutMs ?? 60_000, unreadTimeoutMs: options.unreadTimeoutMs ?? 60_000 },
     certificate?.pair,
     options.proxiesFrom &&
       new Proxies({ from: options.proxiesFrom, headerTimeoutMs: Math.min(headersTimeoutMs, proxyTimeoutMs), clock, logger }),

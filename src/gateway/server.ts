@@ -16,13 +16,16 @@ import { stagesFor } from './routes.ts';
 import { preflight } from './stages/preflight.ts';
 import { after } from './timers.ts';
 import { givenTrace } from './trace.ts';
+import { watchUnread } from './unread.ts';
 
-/** Time limits of what callers send, in milliseconds. */
+/** Time limits of what callers send and take, in milliseconds. */
 export type ReceiveLimits = {
   /** Until the headers are complete. */
   readonly headersTimeoutMs: number;
   /** Until the whole request has been received. */
   readonly receiveTimeoutMs: number;
+  /** Without taking anything of an answer that lies ready. */
+  readonly unreadTimeoutMs: number;
 };
 
 /** How long a caller may go on sending a body that was refused: closing at once would reset the connection before the answer is read. */
@@ -57,6 +60,7 @@ export class DataPlane {
   private readonly proxies: Proxies | undefined;
   private readonly active = new Set<Exchange>();
   private readonly lastOf = new WeakMap<Duplex, Exchange>();
+  private readonly unread: NodeJS.Timeout;
   private idle: (() => void) | undefined;
   private leaving = false;
   private cutting = false;
@@ -72,13 +76,18 @@ export class DataPlane {
       keepAliveTimeout: 75_000,
       maxHeaderSize: 16_384,
       insecureHTTPParser: false,
+      // Two keys become one that nobody has; Node would take the first, and others who read the request maybe the second.
+      joinDuplicateHeaders: true,
       noDelay: true,
     };
     this.tlsServer = identity && createTlsServer({ ...options, ...tlsOptions(identity), handshakeTimeout: limits.headersTimeoutMs });
     this.server = this.tlsServer ?? createServer(options);
     this.connections = new Connections(this.server, identity !== undefined, () => services.clock.now());
     proxies?.standBefore(this.server);
-    this.server.on('request', (request, response) => this.handle(request, response));
+    const handle = (request: IncomingMessage, response: ServerResponse) => this.handle(request, response);
+    // Who waits for a word before he sends a body gets it from the stage that reads it, or hears why nobody does.
+    this.server.on('request', handle).on('checkContinue', handle).on('checkExpectation', handle);
+    this.unread = watchUnread(this.server, () => this.connectionsInUse(), limits.unreadTimeoutMs);
     this.server.on('clientError', (error, socket) => this.refuseBroken(error, socket));
   }
 
@@ -120,7 +129,7 @@ export class DataPlane {
     }, sweepMs);
     const inTime = await closed.promise;
     if (!inTime) await this.cutOff();
-    for (const timer of [deadline, closeListener, sweep]) clearTimeout(timer);
+    for (const timer of [deadline, closeListener, sweep, this.unread]) clearTimeout(timer);
     const ended = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this.connections.destroy();
     this.proxies?.destroy();
@@ -176,6 +185,10 @@ export class DataPlane {
     if (this.active.size === 0) this.idle?.();
   }
 
+  private *connectionsInUse(): Iterable<Socket> {
+    for (const { request } of this.active) yield request.socket;
+  }
+
   /** Whether everything ends within `ms`. */
   private idleWithin(ms: number): Promise<boolean> {
     if (this.active.size === 0) return Promise.resolve(true);
@@ -218,9 +231,13 @@ function tlsOptions({ cert, key }: ServerIdentity) {
   return { cert, key, minVersion: 'TLSv1.2' } as const;
 }
 
+const slash = 0x2f;
+
+/** A server takes also the form that proxies are asked in (RFC 9112 section 3.2.2), whatever host it names. */
 function pathOf(url: string): string {
-  const query = url.indexOf('?');
-  return query < 0 ? url : url.slice(0, query);
+  const target = url.charCodeAt(0) === slash ? url : url.replace(/^https?:\/\/[^/?#]+/i, '');
+  const query = target.indexOf('?');
+  return query < 0 ? target : target.slice(0, query);
 }
 
 function brokenRequest(cause: NodeJS.ErrnoException): HttpError {
@@ -229,10 +246,20 @@ function brokenRequest(cause: NodeJS.ErrnoException): HttpError {
   return errors.invalidRequest('The request is not valid HTTP/1.1.');
 }
 
-/** Throws away the rest of a refused body, so that the caller gets to read the answer. */
+/** Throws away the rest of a refused body, so that the caller gets to read the answer, also one that closes the connection. */
 function linger(request: IncomingMessage): void {
   const socket: Socket = request.socket;
+  let ended = false;
+  // What Node calls behind an answer with `connection: close`: it would stop reading too, and whatever still comes reset the connection.
+  socket.destroySoon = () => {
+    ended = true;
+    socket.end();
+  };
   const timer = after(lingerMs, () => socket.destroy());
-  request.once('close', () => clearTimeout(timer));
+  request.once('close', () => {
+    clearTimeout(timer);
+    Reflect.deleteProperty(socket, 'destroySoon');
+    if (ended) socket.destroy();
+  });
   request.resume();
 }

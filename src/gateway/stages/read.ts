@@ -4,7 +4,9 @@ import type { Stage } from '../pipeline.ts';
 
 /** Reads the whole body, up to the size limit. It is kept as it came: these bytes go on to the worker. */
 export const read: Stage = (exchange, { maxBodyBytes }) => {
-  const { request } = exchange;
+  const { request, response } = exchange;
+  // A caller may wait for a word before he sends the body; HTTP/1.0 knows none (RFC 9110 section 10.1.1).
+  if (request.headers.expect !== undefined && request.httpVersionMinor > 0) response.writeContinue();
   return new Promise<undefined>((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
