@@ -52,6 +52,8 @@ export const shapes: Readonly<Record<string, JsonSchema>> = {
   stringMap,
   strings: listOf(text),
   object: anyObject,
+  networks: { ...listOf({ type: 'string', pattern: '^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$' }), uniqueItems: true },
+  origins: { ...listOf({ type: 'string', pattern: '^(\\*|https?://[^/ ]+)$' }), uniqueItems: true },
   objects: listOf(anyObject),
   registry: orEmpty('[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9._/-]+)?'),
   repository: { type: 'string', pattern: `^${repositoryPattern}$` },

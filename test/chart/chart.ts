@@ -86,6 +86,7 @@ export type ChartContainer = {
   readonly image: string;
   readonly command?: readonly string[];
   readonly args: readonly string[];
+  readonly env?: readonly { readonly name: string }[];
   readonly securityContext?: SecurityContext;
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
   readonly ports?: readonly { readonly name: string; readonly hostPort?: number }[];

@@ -9,7 +9,8 @@ const checks = [
   [`${CONTROLLER_OPERATIONS}/readyz`, 200],
   [`${GATEWAY_OPERATIONS}/healthz`, 200],
   [`${GATEWAY_OPERATIONS}/readyz`, 200],
-  [`${GATEWAY}/v1/models`, 401],
+  // With the PROXY protocol it has an ear for load balancers alone.
+  ...(GATEWAY ? [[`${GATEWAY}/v1/models`, 401]] : []),
 ];
 const patienceMs = Number(process.env.PATIENCE_MS ?? 60_000);
 

@@ -66,6 +66,38 @@ annotations:
 {{- .Values.gateway.stats.tokenSecretName | default (printf "%s-stats-token" (include "modelfleet.fullname" .)) -}}
 {{- end -}}
 
+{{- /* Environment of the gateway: the address of Redis, which may be a secret, and the name of its folder for usage logs. */ -}}
+{{- define "modelfleet.gatewayEnv" -}}
+{{- with .Values.gateway.redis }}
+{{- if and .url .secretName -}}
+{{- fail "gateway.redis takes an address by url or by secretName, not both" -}}
+{{- end -}}
+{{- if .secretName }}
+- name: MODELFLEET_REDIS_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secretName | quote }}
+      key: {{ .secretKey | quote }}
+{{- else if .url }}
+- name: MODELFLEET_REDIS_URL
+  value: {{ .url | quote }}
+{{- end }}
+{{- end }}
+{{- if include "modelfleet.usageFile" . }}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+{{- end }}
+{{- end -}}
+
+{{- /* Where the gateway writes its usage log; empty when not into a file. */ -}}
+{{- define "modelfleet.usageFile" -}}
+{{- if and .Values.gateway.usageLog.enabled (eq .Values.gateway.usageLog.output "file") -}}
+/var/log/modelfleet/usage.jsonl
+{{- end -}}
+{{- end -}}
+
 {{- /* Not empty when the controller serves metrics to autoscalers. */ -}}
 {{- define "modelfleet.servesMetrics" -}}
 {{- if or .Values.metricsApi.external .Values.metricsApi.custom -}}

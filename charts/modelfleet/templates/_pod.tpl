@@ -80,7 +80,7 @@ topologySpreadConstraints:
 - { name: stats-token, mountPath: /etc/modelfleet/stats, readOnly: true }
 {{- end -}}
 
-{{- /* The container's fields from image to probes, but for args and ports. The port named "metrics" answers the probes too. */ -}}
+{{- /* The container's fields from image to probes, but for args and ports. The port named "metrics" answers the probes too. Takes env as well, a list. */ -}}
 {{- define "modelfleet.container" -}}
 {{- $root := .root -}}
 {{- $values := index $root.Values .component -}}
@@ -92,9 +92,10 @@ env:
   {{- range $values.extraEnv -}}
   {{- $given = append $given .name -}}
   {{- end -}}
-  {{- if not (has "MODELFLEET_LOG_LEVEL" $given) }}
-  - name: MODELFLEET_LOG_LEVEL
-    value: {{ $root.Values.logLevel }}
+  {{- range prepend (.env | default list) (dict "name" "MODELFLEET_LOG_LEVEL" "value" $root.Values.logLevel) }}
+  {{- if not (has .name $given) }}
+  {{- toYaml (list .) | nindent 2 }}
+  {{- end }}
   {{- end }}
   {{- with $values.extraEnv }}
   {{- toYaml . | nindent 2 }}
