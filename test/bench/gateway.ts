@@ -6,6 +6,7 @@ import { type Findings, type MeasuredStreams, reportOf } from './gateway/finding
 import { measureAnswers, measureFirstFrames } from './gateway/latency.ts';
 import { type Options, type Part, readOptions } from './gateway/options.ts';
 import { type Level, measureLevel, overloadedModel } from './gateway/overload.ts';
+import { readSelfTimes } from './gateway/profile.ts';
 import { inTurns } from './gateway/rounds.ts';
 import { measureStreams } from './gateway/streams.ts';
 import type { Subject } from './gateway/subject.ts';
@@ -34,10 +35,11 @@ async function measure({ only, rounds, seconds }: Options): Promise<Findings> {
   const proxies = present([gateway, bare, nginx, shared]);
   const all = present([...proxies, portkey]);
   if (compared) await told('warm-up', () => warmUp(all));
+  const warmAt = steadyMicros();
 
   const part = <T>(name: Part, work: () => Promise<T>, otherwise: T) => (only.has(name) ? told(name, work) : otherwise);
   const nothing = new Map<Subject, never>();
-  return {
+  const findings: Findings = {
     subjects,
     requests: await part(
       'requests',
@@ -54,6 +56,24 @@ async function measure({ only, rounds, seconds }: Options): Promise<Findings> {
     streams: await part('streams', () => streamsThroughFreshGateway(testbed), undefined),
     overload: await part('overload', () => overloadFreshGateway(testbed), []),
   };
+  if (options.profile !== undefined && gateway) {
+    await gateway.process.stop();
+    await tellSelfTimes(options.profile, testbed.program, warmAt);
+  }
+  return findings;
+}
+
+async function tellSelfTimes(folder: string, program: string, since: number): Promise<void> {
+  say(
+    `\nwhere the gateway spends its CPU time (self time since the warm-up; the profiler has its part in it); the profile is in ${folder}`,
+  );
+  for (const { place, share } of (await readSelfTimes(folder, program, since)).slice(0, 40))
+    say(`${(100 * share).toFixed(1).padStart(5)} %  ${place}`);
+}
+
+/** What V8's profiles count in (CLOCK_MONOTONIC). */
+function steadyMicros(): number {
+  return Number(process.hrtime.bigint() / 1_000n);
 }
 
 /** Until V8 has compiled what is hot. */

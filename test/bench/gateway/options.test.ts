@@ -8,6 +8,7 @@ test('measures everything unless told', () => {
 
 test.each([
   [['--only', 'request'], '--only knows requests, chunks, latency, streams, overload, not request'],
+  [['--only', 'streams', '--profile', '/tmp'], '--profile needs one of requests, chunks, latency'],
   [['--pace-ms', '0'], '--pace-ms must be a number above 0, not 0'],
   [['--rounds', 'many'], '--rounds must be a number above 0, not many'],
 ])('refuses %s', (argv, message) => {

@@ -4,6 +4,9 @@ import { parseArgs } from 'node:util';
 export const parts = ['requests', 'chunks', 'latency', 'streams', 'overload'] as const;
 export type Part = (typeof parts)[number];
 
+/** Those that use the gateway that `--profile` is for. */
+const profiled: ReadonlySet<Part> = new Set(['requests', 'chunks', 'latency']);
+
 /** What `bench:gateway` is told on the command line. */
 export type Options = {
   /** Turns of each proxy in the measurements of CPU time. */
@@ -50,6 +53,8 @@ export function readOptions(argv: readonly string[]): Options {
     if (!isPart(name)) throw new Error(`--only knows ${parts.join(', ')}, not ${name}`);
     return name;
   });
+  if (values.profile !== undefined && !only.some((name) => profiled.has(name)))
+    throw new Error(`--profile needs one of ${[...profiled].join(', ')}: the gateway of the others has it not`);
   return {
     rounds: number('rounds'),
     seconds: number('seconds'),

@@ -68,6 +68,11 @@ export class Testbed {
     return new Testbed({ folder, core, direct, overloadKey, key, kubeconfig, image }, opened.move());
   }
 
+  /** The gateway's program. */
+  get program(): string {
+    return this.image.program;
+  }
+
   /** Starts the gateway as its image does, with every stage at work. With `profile` it leaves a CPU profile there when it ends. */
   async startGateway(name: string, { redisUrl, profile }: GatewayFlags = {}): Promise<Subject> {
     const port = await freePort();
