@@ -78,7 +78,8 @@ export const errors = catalogue({
     code: 'context_length_exceeded',
     param: 'messages',
     message: (limit: number, asked: number) =>
-      `This model's context length is ${limit} tokens, but the request needs ${asked}. Shorten the prompt.`,
+      // LangChain knows it by the first words, LiteLLM by the second: both are OpenAI's.
+      `Input tokens exceed the configured limit: this model's maximum context length is ${limit} tokens, but the request needs ${asked}. Shorten the prompt.`,
   },
   missingKey: {
     status: 401,
@@ -90,7 +91,8 @@ export const errors = catalogue({
     status: 401,
     type: 'invalid_request_error',
     code: 'invalid_api_key',
-    message: () => 'The API key or token is not known or has expired.',
+    // LiteLLM tells a wrong key from a wrong request by OpenAI's first three words.
+    message: () => 'Incorrect API key provided: the key or token is not known or has expired.',
   },
   modelNotFound: {
     status: 404,
