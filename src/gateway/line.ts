@@ -57,6 +57,13 @@ export class ModelLine {
     return this.waiting.size + this.returning.size;
   }
 
+  /** How many wait, by the priority of their tenants, of each priority that has been asked for. */
+  get lengths(): ReadonlyMap<number, number> {
+    const lengths = this.waiting.sizes;
+    for (const { priority } of this.returning) lengths.set(priority, (lengths.get(priority) ?? 0) + 1);
+    return lengths;
+  }
+
   get inFlight(): number {
     let total = 0;
     for (const replica of this.replicas) total += replica.inFlight;

@@ -93,6 +93,17 @@ export class GatewayMetrics {
     this.perModel = [this.retries, this.queueFull, this.queueWait, this.firstByte, this.duration];
     gauge(registry, 'modelfleet_gateway_requests_in_flight', 'Requests that replicas are answering.', models, (line) => line.inFlight);
     gauge(registry, 'modelfleet_gateway_queue_length', 'Requests that wait for a free replica.', models, (line) => line.length);
+    new Gauge({
+      name: 'modelfleet_gateway_queue_priority_length',
+      help: 'Requests that wait for a free replica, by the priority of their tenants.',
+      labelNames: ['model', 'priority'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { spec, line } of models.all())
+          for (const [priority, length] of line.lengths) this.set({ model: spec.key, priority }, length);
+      },
+    });
     gauge(
       registry,
       'modelfleet_gateway_queue_tokens',

@@ -177,6 +177,34 @@ const gateway: AlertGroup = {
   ],
 };
 
+const accounts: AlertGroup = {
+  name: 'modelfleet-accounts',
+  alerts: [
+    {
+      name: 'ModelfleetLimitsNotShared',
+      expr: 'max by (namespace, pod) (modelfleet_gateway_limits_shared) == 0',
+      for: '2m',
+      severity: 'warning',
+      summary: '{{ $labels.namespace }}/{{ $labels.pod }} counts limits alone.',
+      description:
+        'The gateway does not reach the Redis or Valkey in which limits are counted together. Limits with `onOutage: LocalShare` hold by its share; those with `Refuse`, the quotas of a day and a month unless told otherwise, refuse every request that they concern (503 `limits_unavailable`).',
+      runbook:
+        'The log of the pod says why: “the shared store of limits is gone”. If all gateways say so, look at the store itself: does it run, has it memory, does it answer `PING`? If one does: its way there, a NetworkPolicy, or a password that changed after its start.',
+    },
+    {
+      name: 'ModelfleetUsageRecordsLost',
+      expr: 'sum by (namespace, pod) (increase(modelfleet_gateway_usage_records_lost[15m])) > 0',
+      for: '1m',
+      severity: 'warning',
+      summary: '{{ $labels.namespace }}/{{ $labels.pod }} loses usage records.',
+      description:
+        'About {{ $value | humanize }} records of the last 15 minutes could not be written and are gone: sums by `modelfleet usage` are too small by them.',
+      runbook:
+        'The log of the pod says why: “cannot be written”. Usually a volume that is full or gone: see its size, and the size and number of files in `gateway.usageLog`.',
+    },
+  ],
+};
+
 const models: AlertGroup = {
   name: 'modelfleet-models',
   alerts: [
@@ -216,7 +244,7 @@ const models: AlertGroup = {
 };
 
 /** Every alert. */
-export const alertGroups: readonly AlertGroup[] = [operator, gateway, models];
+export const alertGroups: readonly AlertGroup[] = [operator, gateway, accounts, models];
 
 /** The alerts as Prometheus reads them: a rules file, and the spec of a PrometheusRule. */
 export function rulesFile(groups: readonly AlertGroup[] = alertGroups): object {

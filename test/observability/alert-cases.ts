@@ -26,6 +26,9 @@ const requests = (code: number, model = 'models/qwen') =>
 const gateway = (metric: string, more = '') =>
   `modelfleet_gateway_${metric}{model="models/qwen", job="gateway", instance="g", ${system}${more}}`;
 
+const shared = (pod: string) => `modelfleet_gateway_limits_shared{job="gateway", instance="${pod}", pod="${pod}", ${system}}`;
+const recordsLost = (pod: string) => `modelfleet_gateway_usage_records_lost{job="gateway", instance="${pod}", pod="${pod}", ${system}}`;
+
 /** For each alert, when it fires and when it does not. */
 export const alertCases: Readonly<Record<string, Case>> = {
   ModelfleetControllerAbsent: {
@@ -146,6 +149,24 @@ export const alertCases: Readonly<Record<string, Case>> = {
     fires: { [gateway('upstream_retries_total')]: '0+1x20', [requests(200)]: '0+10x20' },
     labels: { model: 'models/qwen' },
     quiet: { 'a pod was deleted': { [gateway('upstream_retries_total')]: '0 2x20', [requests(200)]: '0+10x20' } },
+  },
+  ModelfleetLimitsNotShared: {
+    at: 5,
+    fires: { [shared('gateway-a')]: '1 0x4', [shared('gateway-b')]: '1x5' },
+    labels: { namespace: 'modelfleet-system', pod: 'gateway-a' },
+    quiet: {
+      'the store started anew': { [shared('gateway-a')]: '1 1 1 0 0 1' },
+      'limits are counted alone by intention': { [gateway('ready_replicas')]: '1x5' },
+    },
+  },
+  ModelfleetUsageRecordsLost: {
+    at: 20,
+    fires: { [recordsLost('gateway-a')]: '0x10 3x10', [recordsLost('gateway-b')]: '0x20' },
+    labels: { namespace: 'modelfleet-system', pod: 'gateway-a' },
+    quiet: {
+      'what was lost has been told': { [recordsLost('gateway-a')]: '0 3x20' },
+      'the gateway started anew': { [recordsLost('gateway-a')]: '3x10 0x10' },
+    },
   },
   ModelfleetLoadStalled: {
     at: 20,

@@ -36,6 +36,7 @@ export class ObservedFleet implements AsyncDisposable {
   private readonly client: KubeClient;
   private readonly gateway: string;
   private readonly key: string;
+  private readonly scarceKey: string;
   private readonly commands: readonly RunningCommand[];
   private readonly opened: AsyncDisposableStack;
 
@@ -44,6 +45,7 @@ export class ObservedFleet implements AsyncDisposable {
       readonly client: KubeClient;
       readonly gateway: string;
       readonly key: string;
+      readonly scarceKey: string;
       readonly commands: readonly RunningCommand[];
       readonly opened: AsyncDisposableStack;
     },
@@ -51,6 +53,7 @@ export class ObservedFleet implements AsyncDisposable {
     this.client = parts.client;
     this.gateway = parts.gateway;
     this.key = parts.key;
+    this.scarceKey = parts.scarceKey;
     this.targets = parts.targets;
     this.commands = parts.commands;
     this.opened = parts.opened;
@@ -68,12 +71,18 @@ export class ObservedFleet implements AsyncDisposable {
     opened.defer(() => client.close());
     const apply = (manifest: Manifest) => applyManifest(client, manifest, { fieldManager, force: true });
 
-    const key = generateApiKey();
+    const [key, scarceKey] = [generateApiKey(), generateApiKey()];
     const tenant = {
       apiVersion: 'modelfleet.dev/v1alpha1',
       kind: 'Tenant',
       metadata: { name: 'acme' },
-      spec: { keys: [{ name: 'one', hash: hashApiKey(key) }] },
+      // The second has used up its only request after the first call.
+      spec: {
+        keys: [
+          { name: 'one', hash: hashApiKey(key) },
+          { name: 'two', hash: hashApiKey(scarceKey), limits: { requestsPerMinute: 1 } },
+        ],
+      },
     };
     for (const [name, definition] of Object.entries(customResourceDefinitions())) await apply(parseManifest(definition, name));
     await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: system } });
@@ -94,6 +103,7 @@ export class ObservedFleet implements AsyncDisposable {
       await running;
     });
 
+    const usageLog = join(folder, 'usage.jsonl');
     const [operations = 0, callers = 0, metrics = 0] = await Promise.all([freePort(), freePort(), freePort()]);
     const run = (...argv: string[]): RunningCommand => {
       const command = startModelfleet(...argv, '--kubeconfig', kubeconfig, '--host', '127.0.0.1');
@@ -101,16 +111,20 @@ export class ObservedFleet implements AsyncDisposable {
       return command;
     };
     const commands = [
-      run('gateway', '--port', String(callers), '--metrics-port', String(metrics), '--drain-timeout', '1s'),
+      run('gateway', '--port', String(callers), '--metrics-port', String(metrics), '--drain-timeout', '1s', '--usage-log', usageLog),
       run('controller', '--port', String(operations), '--worker-image', 'worker', '--leader-elect', '--leader-election-namespace', system),
     ];
 
     const models = await readManifests(smollm2);
     const broken = { ...(models[0]?.spec as object), model: { source: 'file:///models/missing.gguf' }, serving: { names: ['broken'] } };
-    for (const manifest of [...models, { ...models[0], metadata: { name: 'broken', namespace }, spec: broken }])
+    const cached = models.map((model) => ({
+      ...model,
+      spec: { ...(model.spec as object), serving: { names: ['smollm2'], cache: { ttl: '10s' } } },
+    }));
+    for (const manifest of [...cached, { ...models[0], metadata: { name: 'broken', namespace }, spec: broken }])
       await apply(parseManifest(manifest, smollm2));
     return new ObservedFleet({
-      ...{ client, key, commands },
+      ...{ client, key, scarceKey, commands },
       gateway: `http://127.0.0.1:${callers}`,
       targets: [scraped('modelfleet-controller', operations), scraped('modelfleet-gateway', metrics)],
       opened: opened.move(),
@@ -132,12 +146,15 @@ export class ObservedFleet implements AsyncDisposable {
     });
   }
 
-  /** What callers do: a chat, a streamed chat, a chat with a model that cannot serve, and one with a wrong key. Answers the codes. */
+  /**
+   * What callers do: a chat, a streamed chat, a chat with a model that cannot serve, one with a wrong key, one whose answer may be
+   * an old one, and one more than a key may. Answers the codes.
+   */
   async call(): Promise<readonly number[]> {
-    const ask = async (model: string, stream: boolean, key: string) => {
+    const ask = async (model: string, stream: boolean, key: string, cache = 'off') => {
       const response = await fetch(`${this.gateway}/v1/chat/completions`, {
         method: 'POST',
-        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'x-modelfleet-cache': cache },
         body: JSON.stringify({ model, stream, max_tokens: 8, messages: [{ role: 'user', content: 'What is a fleet?' }] }),
         signal: AbortSignal.timeout(20_000),
       });
@@ -149,6 +166,8 @@ export class ObservedFleet implements AsyncDisposable {
       ask('smollm2', true, this.key),
       ask('broken', false, this.key),
       ask('smollm2', false, 'mf-wrong'),
+      ask('smollm2', false, this.key, 'on'),
+      ask('smollm2', false, this.scarceKey),
     ]);
   }
 

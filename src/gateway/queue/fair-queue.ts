@@ -28,6 +28,11 @@ export class FairQueue<W extends Waiter> {
     return this.waitingTokens;
   }
 
+  /** How many wait, by priority, of each priority that anybody has had. */
+  get sizes(): Map<number, number> {
+    return new Map(this.bands.map(({ priority, size }) => [priority, size]));
+  }
+
   enter(waiter: W): void {
     this.band(waiter.priority).enter(waiter);
     this.waiters += 1;

@@ -9,6 +9,11 @@ import { processRow } from '../process-row.ts';
 const requests = `rate(modelfleet_gateway_requests_total{${chosen}}[$__rate_interval])`;
 const failures = `rate(modelfleet_gateway_requests_total{${chosen}, code=~"5.."}[$__rate_interval])`;
 
+const cached = (selector: string) =>
+  `sum by (model) (rate(modelfleet_gateway_cache_requests_total{${chosen}${selector}}[$__rate_interval]))`;
+const hits = cached(', result="hit"');
+const cacheable = cached('');
+
 /** What callers get: how much, how fast, how long they wait, and what fails. */
 export function gatewayDashboard(): Dashboard {
   return dashboard({
@@ -120,6 +125,63 @@ export function gatewayDashboard(): Dashboard {
               {
                 expr: `sum by (model) (rate(modelfleet_gateway_upstream_retries_total{${chosen}}[$__rate_interval]))`,
                 legend: '{{model}}',
+              },
+            ],
+          }),
+        ],
+      },
+      {
+        title: 'Tenants',
+        panels: [
+          graph({
+            title: 'Refused by limits',
+            description: '429 by the limit that causes it, and by whose it is: of a tenant, of a key, or of a model for a tenant.',
+            unit: RequestsPerSecond,
+            queries: [
+              {
+                expr: 'sum by (limit, scope) (rate(modelfleet_gateway_limit_refusals_total[$__rate_interval]))',
+                legend: '{{limit}} of a {{scope}}',
+              },
+            ],
+            stacked: true,
+          }),
+          graph({
+            title: 'Waiting by priority',
+            description: 'Who waits while slots are scarce: higher priorities go first, the others get one slot in sixteen.',
+            unit: Short,
+            queries: [{ expr: `sum by (priority) (modelfleet_gateway_queue_priority_length{${chosen}})`, legend: 'priority {{priority}}' }],
+            stacked: true,
+          }),
+          graph({
+            title: 'Answers given again',
+            description: 'Share of the requests that may be answered from the cache, and were. They cost no tokens and no slot.',
+            unit: PercentUnit,
+            queries: [{ expr: `(${hits} or 0 * ${cacheable}) / ${cacheable}`, legend: '{{model}}' }],
+            max: 1,
+          }),
+          graph({
+            title: 'Limits counted together',
+            description:
+              '1 while a gateway counts limits together with the others, 0 while it has lost their store and holds its share alone. Empty where there is no store.',
+            unit: Short,
+            queries: [{ expr: 'max by (pod) (modelfleet_gateway_limits_shared)', legend: '{{pod}}' }],
+            max: 1,
+          }),
+          graph({
+            title: 'Usage records lost',
+            description: 'Records of the usage log that could not be written. Anything above zero makes sums too small.',
+            unit: Short,
+            queries: [{ expr: 'sum by (pod) (increase(modelfleet_gateway_usage_records_lost[$__rate_interval]))', legend: '{{pod}}' }],
+          }),
+          graph({
+            title: 'Woken and put to sleep',
+            description: 'Models that a call has woken from zero replicas, and models that nobody called for their idle time.',
+            unit: Short,
+            queries: [
+              { expr: `sum by (model) (increase(modelfleet_scaling_wakes_total{${chosen}}[$__rate_interval]))`, legend: '{{model}} woken' },
+              {
+                expr: `sum by (model) (increase(modelfleet_scaling_sleeps_total{${chosen}}[$__rate_interval]))`,
+                legend: '{{model}} asleep',
               },
             ],
           }),
