@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
-import type { ResponseCache } from './cache/response-cache.ts';
+import type { AnswerCache } from './cache/answer-cache.ts';
 import type { CrossOrigin } from './cors.ts';
 import { CallerGone, type Exchange } from './exchange.ts';
 import type { LimitStore } from './limits/store.ts';
@@ -24,7 +24,7 @@ export type Services = {
   /** Which pages may call from a browser; none unless given. */
   readonly cors: CrossOrigin | undefined;
   /** Undefined when the gateway keeps no answers, whatever deployments say. */
-  readonly responseCache: ResponseCache | undefined;
+  readonly responseCache: AnswerCache | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly maxBodyBytes: number;

@@ -7,7 +7,8 @@ import { type Logger, silentLogger } from '../core/logger.ts';
 import { serveOperations } from '../core/operations-server.ts';
 import { TokenFile } from '../core/token-file.ts';
 import { type AdminAddress, serveAdmin } from './admin/server.ts';
-import { ResponseCache } from './cache/response-cache.ts';
+import type { AnswerCache } from './cache/answer-cache.ts';
+import { MemoryCache } from './cache/memory-cache.ts';
 import { Certificate, type CertificateFiles } from './certificate.ts';
 import { CrossOrigin } from './cors.ts';
 import { exportKeyUses } from './identity/key-metrics.ts';
@@ -49,17 +50,19 @@ export type ServeOptions = {
   readonly maxBodyBytes?: number | undefined;
   /** Most bytes of answers that are kept to be given again, for deployments with a cache: 64 MiB unless told otherwise, 0 for none. */
   readonly responseCacheBytes?: number | undefined;
+  /** Where those answers are kept: in this process unless told otherwise. */
+  readonly responseCache?: AnswerCache | undefined;
   /** Origins whose pages may call from a browser, `*` for all; none unless told. */
   readonly corsOrigins?: readonly string[] | undefined;
   /** Longest time until a request's headers are complete: 15 s unless told otherwise. */
   readonly headersTimeoutMs?: number | undefined;
   /** Longest time until a request has been received: 60 s unless told otherwise. */
   readonly receiveTimeoutMs?: number | undefined;
+  /** Longest time that a caller may take nothing of an answer that lies ready: 60 s unless told otherwise. */
+  readonly unreadTimeoutMs?: number | undefined;
   /** Where each request leaves a record; none unless told. The caller opened it and closes it after the gateway. */
   readonly usageLog?: Pick<UsageLog, 'add' | 'lost'> | undefined;
   readonly logger?: Logger | undefined;
-  /** Longest time that a caller may take nothing of an answer that lies ready: 60 s unless told otherwise. */
-  readonly unreadTimeoutMs?: number | undefined;
   readonly clock?: Clock | undefined;
 };
 
@@ -97,7 +100,7 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
       metrics: new GatewayMetrics(registry, models, options.usageLog),
       usage: options.usageLog,
       cors: options.corsOrigins?.length ? new CrossOrigin(options.corsOrigins) : undefined,
-      responseCache: cacheBytes > 0 ? new ResponseCache(cacheBytes) : undefined,
+      responseCache: options.responseCache ?? (cacheBytes > 0 ? new MemoryCache(cacheBytes) : undefined),
       clock,
       logger,
       maxBodyBytes: options.maxBodyBytes ?? 16 * 1_048_576,

@@ -6,16 +6,19 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { Redis } from 'ioredis';
 import { generate } from 'selfsigned';
 import { request, Agent as UndiciAgent } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type RunningCommand, startModelfleet, writeTestKubeconfig } from '../../../test/fakes/command.ts';
 import { type MockWorker, startMockWorker, streamedAnswer, wholeAnswer } from '../../../test/fakes/mock-worker.ts';
 import { hashApiKey } from '../../core/api-keys.ts';
+import { noRedis, RedisServer } from '../../gateway/testing/redis-server.fake.ts';
 import { FakeApiServer } from '../../kube/testing/api-server.fake.ts';
 import { eventually } from '../../kube/testing/eventually.fake.ts';
 
 const apiVersion = 'modelfleet.dev/v1alpha1';
+const model = { source: 'file:///models/m.gguf' };
 let directory: string;
 let kubeconfig: string;
 let api: FakeApiServer;
@@ -30,7 +33,7 @@ beforeEach(async () => {
   const { port } = new URL(worker.origin);
   const keys = [{ name: 'k', hash: hashApiKey('mf-k') }];
   const tenant = { apiVersion, kind: 'Tenant', metadata: { name: 'acme' }, spec: { keys } };
-  const deployment = { apiVersion, kind: 'ModelDeployment', metadata: { name: 'm', namespace: 'ns' }, spec: {} };
+  const deployment = { apiVersion, kind: 'ModelDeployment', metadata: { name: 'm', namespace: 'ns' }, spec: { model } };
   const labels = { 'modelfleet.dev/model': 'm' };
   const annotations = { 'modelfleet.dev/ports': `{"http":${port},"management":1}` };
   const pod = {
@@ -235,3 +238,58 @@ test('a drain that the admin surface is asked for ends it as SIGTERM does, with 
     .map((line) => JSON.parse(line));
   expect(records.at(-1)).toMatchObject({ tenant: 'acme', key: 'k', model: 'ns/m', status: 200, completionTokens: 40 });
 }, 60_000);
+
+test.skipIf(noRedis !== undefined)(
+  `counts, keeps and records in a Redis that speaks TLS, the last record too${noRedis ? `: ${noRedis}` : ''}`,
+  async () => {
+    const names = { name: 'subjectAltName' as const, altNames: [{ type: 7 as const, ip: '127.0.0.1' }] };
+    const made = await generate([{ name: 'commonName', value: 'store' }], { keyType: 'ec', algorithm: 'sha256', extensions: [names] });
+    const [certFile, keyFile] = [join(directory, 'redis.crt'), join(directory, 'redis.key')];
+    await writeFile(certFile, made.cert);
+    await writeFile(keyFile, made.private);
+    await using server = await RedisServer.start({ secure: { certFile, keyFile, user: 'gateway', password: 'sesame' } });
+    const redis = new Redis(server.url, { tls: { ca: made.cert } });
+    redis.on('error', () => {}); // where the test fails, the server ends first
+    const keys = [{ name: 'k', hash: hashApiKey('mf-k') }];
+    const tenant = { apiVersion, kind: 'Tenant', metadata: { name: 'acme' }, spec: { keys, limits: { requestsPerMinute: 10 } } };
+    const spec = { model, serving: { cache: { ttl: '5m' } } };
+    const deployment = { apiVersion, kind: 'ModelDeployment', metadata: { name: 'm', namespace: 'ns' }, spec };
+    api.put('tenants', tenant);
+    api.put('modeldeployments', deployment);
+
+    const flags = [
+      '--redis-url',
+      server.url,
+      '--redis-ca-file',
+      certFile,
+      '--response-cache',
+      'redis',
+      '--usage-stream',
+      'modelfleet:usage',
+    ];
+    const { child, url, output } = start('--port', '0', ...flags);
+    const origin = await url();
+    await eventually(async () => (await fetch(`${origin}/readyz`)).status === 200);
+    const ask = async () => {
+      const body = JSON.stringify({ model: 'm', temperature: 0 });
+      const answer = await fetch(`${origin}/v1/chat/completions`, { method: 'POST', headers: { authorization: 'Bearer mf-k' }, body });
+      expect(await answer.text()).toBe(wholeAnswer('m'));
+      return [answer.headers.get('x-modelfleet-cache'), answer.headers.get('x-ratelimit-remaining-requests')];
+    };
+    expect(await ask()).toEqual(['miss', '9']);
+    await eventually(async () => expect((await redis.keys('modelfleet:cache:*')).length).toBe(1));
+    expect(await ask()).toEqual(['hit', '8']);
+    expect(await redis.keys('modelfleet:{acme}:*')).toEqual(['modelfleet:{acme}:tenant::requestsPerMinute']);
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    const records = (await redis.xrange('modelfleet:usage', '-', '+')).map(([, [, record = '']]) => JSON.parse(record));
+    expect(records.map(({ tenant, cache }) => [tenant, cache])).toEqual([
+      ['acme', 'miss'],
+      ['acme', 'hit'],
+    ]);
+    expect(output()).not.toContain('sesame');
+    redis.disconnect();
+  },
+  60_000,
+);

@@ -1,22 +1,19 @@
 import { hostname } from 'node:os';
 import { Command, Option } from 'commander';
-import { systemClock } from '../../core/clock.ts';
-import { createLogger, type Logger } from '../../core/logger.ts';
+import { createLogger } from '../../core/logger.ts';
 import type { AdminAddress } from '../../gateway/admin/server.ts';
 import type { CertificateFiles } from '../../gateway/certificate.ts';
 import { startGateway } from '../../gateway/gateway.ts';
-import { RedisStore } from '../../gateway/limits/redis-store.ts';
 import { Peers } from '../../gateway/peers.ts';
 import { Networks } from '../../gateway/proxy-protocol/networks.ts';
-import { UsageLog } from '../../gateway/usage/log.ts';
-import { RotatingFile, streamOutput } from '../../gateway/usage/output.ts';
 import { countResponses, InformerCache, KubeClient, loadKubeConfig } from '../../kube/index.ts';
-import { collect, duration, portNumber, wholeNumber } from '../options.ts';
+import { openStores, type StoreOptions, type Stores } from '../gateway-stores.ts';
+import { collect, duration, portNumber, positiveInteger, wholeNumber } from '../options.ts';
 import { podNamespace } from '../pod-namespace.ts';
 import { processMetrics } from '../process-metrics.ts';
 import { aborted, onStopSignal } from '../stop-signal.ts';
 
-type Options = {
+type Options = StoreOptions & {
   host: string;
   port: number;
   metricsPort: number;
@@ -32,14 +29,10 @@ type Options = {
   statsTokenFile?: string;
   peerSelector?: string;
   peerNamespace?: string;
-  redisUrl?: string;
   corsOrigin: readonly string[];
   adminPort?: number;
   adminTokenFile?: string;
   responseCacheBytes: number;
-  usageLog?: string;
-  usageLogMaxBytes: number;
-  usageLogFiles: number;
 };
 
 /** For how long callers and what stands before the gateway may still come after SIGTERM, before they are told to go elsewhere. */
@@ -76,12 +69,22 @@ export function gatewayCommand(): Command {
       wholeNumber(0, 2 ** 40),
       64 * 1_048_576,
     )
+    .addOption(
+      new Option(
+        '--response-cache <where>',
+        'where those answers are kept: memory, redis (that of --redis-url), or the address of a Redis of their own',
+      )
+        .default('memory')
+        .env('MODELFLEET_RESPONSE_CACHE'),
+    )
     .option('--admin-port <number>', 'port of the admin surface, in plain HTTP: queues, limits, metrics, drain', portNumber)
     .option('--admin-token-file <file>', 'who may use it: whoever has a token of this file, one a line; read again at each use')
     .option('--cors-origin <origin>', 'let pages of this origin call from a browser; * lets all; may be repeated', collect, [])
     .option('--usage-log <file>', 'write a line of JSON for each request: its tenant, model, tokens and times; - is stdout')
     .option('--usage-log-max-bytes <number>', 'put the usage log aside before it gets larger', wholeNumber(4096, 2 ** 40), 100 * 1_048_576)
     .option('--usage-log-files <number>', 'usage logs put aside that are kept, as FILE.1 (the newest), FILE.2 …', wholeNumber(0, 1000), 10)
+    .option('--usage-stream <name>', 'add those records to this stream of the Redis of --redis-url, as the field "record" of an entry')
+    .option('--usage-stream-max-records <number>', 'about so many entries of the stream are kept', positiveInteger, 1_000_000)
     .option(
       '--peer-selector <labels>',
       'labels of the gateways’ pods: the ready ones share the replicas’ slots; unless given, this gateway takes them all',
@@ -93,19 +96,18 @@ export function gatewayCommand(): Command {
         'Redis or Valkey in which all gateways count limits together; each counts its share of them without',
       ).env('MODELFLEET_REDIS_URL'),
     )
+    .option('--redis-ca-file <file>', 'PEM certificates of the authorities that a rediss:// server must be certified by')
     .action(run);
 }
 
 async function run(options: Options): Promise<void> {
   const tls = certificateFiles(options);
   const proxiesFrom = proxyNetworks(options);
-  checkRedisUrl(options.redisUrl);
   const drain = new AbortController();
   const stop = AbortSignal.any([onStopSignal(), drain.signal]);
   const admin = adminAddress(options, () => drain.abort(new DOMException('stopped by a drain', 'AbortError')));
   const logger = createLogger('gateway');
   const registry = processMetrics();
-  const usageLog = await openUsageLog(options, logger);
 
   const config = await loadKubeConfig({ path: options.kubeconfig, context: options.context });
   const client = KubeClient.fromKubeConfig(config, { userAgent: 'modelfleet-gateway', onResponse: countResponses(registry) });
@@ -113,17 +115,19 @@ async function run(options: Options): Promise<void> {
   const peers = watchPeers(options, cache);
   const cacheStop = new AbortController();
   const running = cache.run(cacheStop.signal);
-  const limits = sharedLimits(options, peers, logger);
+  let stores: Stores | undefined;
 
   try {
+    stores = await openStores(options, () => peers?.rank.gateways ?? 1, logger);
     const gateway = await startGateway({
       ...options,
       corsOrigins: options.corsOrigin,
       proxiesFrom,
       admin,
       peers,
-      limits,
-      usageLog,
+      limits: stores.limits,
+      responseCache: stores.responseCache,
+      usageLog: stores.usageLog,
       tls,
       cache,
       registry,
@@ -134,8 +138,7 @@ async function run(options: Options): Promise<void> {
     logger.info({ reason: stop.reason.message, drainMs: options.drainTimeout }, 'the gateway stops once running answers have ended');
     await gateway.close({ drainMs: options.drainTimeout, graceMs: closeGraceMs });
   } finally {
-    await limits?.close();
-    await usageLog?.close();
+    await stores?.close();
     cacheStop.abort();
     await running;
     await client.close();
@@ -151,18 +154,6 @@ function proxyNetworks({ proxyProtocol, proxyProtocolFrom }: Options): Networks 
   );
 }
 
-/** The address may hold a password, so the message does not repeat it. Throws. */
-function checkRedisUrl(text: string | undefined): void {
-  if (text === undefined || ['redis:', 'rediss:'].includes(URL.parse(text)?.protocol ?? '')) return;
-  throw new Error('--redis-url is no address of a Redis: give one such as redis://host:6379/0, or rediss:// for TLS.');
-}
-
-/** Limits that all gateways count together. */
-function sharedLimits({ redisUrl: url }: Options, peers: Peers | undefined, logger: Logger): RedisStore | undefined {
-  if (url === undefined) return undefined;
-  return new RedisStore({ url, clock: systemClock, random: Math.random, logger, gateways: () => peers?.rank.gateways ?? 1 });
-}
-
 /** A pod's host name is its own name. */
 function watchPeers({ peerSelector: selector, peerNamespace }: Options, cache: InformerCache): Peers | undefined {
   if (selector === undefined) return undefined;
@@ -175,13 +166,6 @@ function adminAddress({ adminPort: port, adminTokenFile: tokenFile }: Options, o
   throw new Error(
     `The admin surface needs a port and tokens: give ${port === undefined ? '--admin-port' : '--admin-token-file'} too, or neither.`,
   );
-}
-
-async function openUsageLog(options: Options, logger: Logger): Promise<UsageLog | undefined> {
-  const { usageLog: file, usageLogMaxBytes: maxBytes, usageLogFiles: keep } = options;
-  if (file === undefined) return undefined;
-  const output = file === '-' ? streamOutput(process.stdout) : await RotatingFile.open({ file, maxBytes, keep });
-  return new UsageLog({ output, clock: systemClock, logger });
 }
 
 function certificateFiles({ tlsCertFile: certFile, tlsKeyFile: keyFile }: Options): CertificateFiles | undefined {

@@ -63,7 +63,9 @@ export class RedisServer {
     if (secure) {
       args.push('--tls-port', String(this.port), '--tls-cert-file', secure.certFile, '--tls-key-file', secure.keyFile);
       args.push('--tls-ca-cert-file', secure.certFile, '--tls-auth-clients', 'no');
-      args.push('--user', 'default', 'off', '--user', secure.user, 'on', `>${secure.password}`, '~modelfleet:*', '+@all');
+      // No more than docs/concepts/tenants.md says is needed.
+      const rights = ['~modelfleet:*', '+@read', '+@write', '+@scripting', '+@connection', '+time', '+info'];
+      args.push('--user', 'default', 'off', '--user', secure.user, 'on', `>${secure.password}`, ...rights);
     }
     const child = spawn(program, args, { stdio: 'ignore' });
     this.child = child;

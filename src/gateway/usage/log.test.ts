@@ -57,6 +57,26 @@ test('what cannot be written is kept and written once it can', async () => {
   expect(log.lost).toBe(0);
 });
 
+test('what failed is tried again as it was, and no write is larger than the output wants', async () => {
+  const { clock, output, log } = open();
+  const tried: string[] = [];
+  const write = output.write;
+  output.write = async (text) => {
+    tried.push(text);
+    await write(text);
+  };
+  Object.assign(output, { maxWrite: 500 });
+  output.broken = true;
+  log.add(record('a'));
+  await clock.advance(1_000);
+  for (const id of ['b', 'c', 'd', 'e']) log.add(record(id));
+  output.broken = false;
+  await log.close();
+  expect(new Set(tried.slice(0, -2))).toEqual(new Set([tried[0]]));
+  expect(output.lines.map((line) => JSON.parse(line).requestId)).toEqual(['a', 'b', 'c', 'd', 'e']);
+  expect(Math.max(...tried.map(({ length }) => length))).toBeLessThanOrEqual(500);
+});
+
 test('a full disk does not fill the memory: what is lost is counted', async () => {
   const { output, log } = open();
   output.broken = true;

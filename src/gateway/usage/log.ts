@@ -2,12 +2,19 @@ import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { UsageRecord } from './record.ts';
 
-/** Where lines go. A write that fails has written nothing, and may be tried again. */
-export type LineOutput = { write(lines: string): Promise<void>; close(): Promise<void> };
+/** Where lines go. A write that fails is tried again with the same lines, until it has succeeded: they are written once. */
+export type LineOutput = {
+  /** Most characters in one write, but for a longer line; 1 MiB unless told. */
+  readonly maxWrite?: number;
+  write(lines: string): Promise<void>;
+  close(): Promise<void>;
+};
+
+type Batch = { readonly lines: string; readonly count: number };
 
 /** Lines wait this long for more of them: so much is lost when the process is killed. */
 const flushMs = 500;
-/** So much at once, then the next write. */
+/** So much at once, then the next write, unless the output wants less. */
 const batchBytes = 1_048_576;
 /** More than this does not wait: a disk that is full must not fill the memory. */
 const maxPendingBytes = 32 * 1_048_576;
@@ -26,6 +33,8 @@ export class UsageLog {
   private readonly stop = new AbortController();
   private pending: string[] = [];
   private pendingBytes = 0;
+  /** What could not be written and comes first. */
+  private failed: Batch | undefined;
   private lostRecords = 0;
   private running: Promise<void> | undefined;
   private complainedAt = Number.NEGATIVE_INFINITY;
@@ -64,8 +73,9 @@ export class UsageLog {
     await this.running;
     const { output, logger } = this.options;
     for (let tries = 0; this.pending.length > 0 && tries < lastTries; ) if (!(await this.flush())) tries += 1;
-    if (this.pending.length > 0 || this.lostRecords > 0)
-      logger.error({ records: this.pending.length + this.lostRecords }, 'usage records are lost');
+    this.lostRecords += this.pending.length;
+    this.pending = [];
+    if (this.lostRecords > 0) logger.error({ records: this.lostRecords }, 'usage records are lost');
     await output.close();
   }
 
@@ -83,26 +93,29 @@ export class UsageLog {
   /** Writes some of the lines; false when it failed, and they are kept. */
   private async flush(): Promise<boolean> {
     const { output, clock, logger } = this.options;
-    const { lines, count } = this.batch();
+    const batch = this.failed ?? this.batch();
     try {
-      await output.write(lines);
+      await output.write(batch.lines);
     } catch (error) {
+      this.failed = batch;
       if (clock.now() - this.complainedAt >= complainMs) {
         this.complainedAt = clock.now();
         logger.error({ err: error, waiting: this.pending.length, lost: this.lostRecords }, 'the usage log cannot be written');
       }
       return false;
     }
-    this.pending = this.pending.slice(count);
-    this.pendingBytes -= lines.length;
+    this.failed = undefined;
+    this.pending = this.pending.slice(batch.count);
+    this.pendingBytes -= batch.lines.length;
     return true;
   }
 
-  private batch(): { readonly lines: string; readonly count: number } {
+  private batch(): Batch {
+    const most = this.options.output.maxWrite ?? batchBytes;
     let bytes = 0;
     let count = 0;
     for (const line of this.pending) {
-      if (count > 0 && bytes + line.length > batchBytes) break;
+      if (count > 0 && bytes + line.length > most) break;
       bytes += line.length;
       count += 1;
     }

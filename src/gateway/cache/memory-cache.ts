@@ -1,5 +1,4 @@
-/** An answer that was given, as its caller got it. */
-export type CachedAnswer = { readonly contentType: string; readonly body: Buffer; readonly storedAt: number };
+import type { AnswerCache, CachedAnswer } from './answer-cache.ts';
 
 type Entry = CachedAnswer & { readonly expiresAt: number };
 
@@ -9,7 +8,7 @@ const entryBytes = 512;
 const largestPart = 1 / 16;
 
 /** Answers in memory, within a bound in bytes: the one that was not asked for the longest goes first. Instants are milliseconds. */
-export class ResponseCache {
+export class MemoryCache implements AnswerCache {
   private readonly entries = new Map<string, Entry>();
   private readonly maxBytes: number;
   private bytes = 0;

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { cacheKey, mayReuse } from './cache-key.ts';
-import { ResponseCache } from './response-cache.ts';
+import { MemoryCache } from './memory-cache.ts';
 
 const answer = (bytes: number, storedAt = 0) => ({ contentType: 'application/json', body: Buffer.alloc(bytes), storedAt });
 
 test('an answer is given until its time is over', () => {
-  const cache = new ResponseCache(1_000_000);
+  const cache = new MemoryCache(1_000_000);
   cache.set('a', answer(10, 1_000), 500);
   expect(cache.get('a', 1_499)?.body).toHaveLength(10);
   expect(cache.get('a', 1_500)).toBeUndefined();
@@ -14,7 +14,7 @@ test('an answer is given until its time is over', () => {
 });
 
 test('what was not asked for the longest goes first', () => {
-  const cache = new ResponseCache(20_000);
+  const cache = new MemoryCache(20_000);
   for (const key of ['a', 'b']) cache.set(key, answer(700), 1_000);
   cache.get('a', 1);
   for (let index = 0; index < 15; index += 1) cache.set(`c${index}`, answer(700), 1_000);
@@ -25,7 +25,7 @@ test('never takes more than its bound, and counts what it holds', () => {
   const step = fc.tuple(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 9_000 }), fc.boolean());
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const cache = new ResponseCache(100_000);
+      const cache = new MemoryCache(100_000);
       for (const [key, bytes, set] of steps) {
         if (set) cache.set(String(key), answer(bytes), 1_000);
         else cache.get(String(key), bytes > 4_500 ? 2_000 : 1);
