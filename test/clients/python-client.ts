@@ -29,7 +29,13 @@ export class PythonClient implements AsyncDisposable {
 
   /** `program` is one of `programs/`; it gets no proxy, no tracing and no telemetry from the environment. */
   constructor(program: string, packages: string) {
-    const env = { PATH: process.env.PATH, HOME: process.env.HOME, PYTHONPATH: packages, PYTHONUNBUFFERED: '1' };
+    const env = {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      PYTHONPATH: packages,
+      PYTHONUNBUFFERED: '1',
+      PYTHONDONTWRITEBYTECODE: '1',
+    };
     const file = join(import.meta.dirname, 'programs', `${program}.py`);
     this.child = spawn('python3', [file], { env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
