@@ -27,6 +27,11 @@ export function replicaEndpoint(pod: Pod): ReplicaEndpoint | undefined {
   };
 }
 
+/** Names of the adapters that this replica has loaded once it is ready: those of its revision. */
+export function replicaAdapters(pod: Pod): readonly string[] {
+  return pod.metadata?.annotations?.[annotations.adapters]?.split(',') ?? [];
+}
+
 /** Whether the replica may get new requests: its Ready condition is true and it is not on its way out. */
 export function isReplicaReady(pod: Pod): boolean {
   return !isReplicaDraining(pod) && pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;

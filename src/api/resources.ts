@@ -39,6 +39,8 @@ export const labels = {
 export const annotations = {
   /** JSON `{"http": 43121, "management": 43122}`: the real host ports of a replica that local mode runs as a process. */
   ports: `${apiGroup}/ports`,
+  /** On a replica: names of the adapters that it loads with its model, with commas between them. */
+  adapters: `${apiGroup}/adapters`,
   /** `"true"` on a replica that gets no new request because it is about to go. */
   draining: `${apiGroup}/draining`,
   /** On a draining replica: when it was marked, RFC 3339; `rollout.drainTimeout` counts from then. */

@@ -53,6 +53,7 @@ export class AnswerBody {
     const body = this.takeCollected();
     if (status >= 300) return body;
     this.exchange.meter.whole(body);
+    this.exchange.sighting?.see(body);
     return this.exchange.translation?.answer.whole(body) ?? body;
   }
 
@@ -64,7 +65,8 @@ export class AnswerBody {
   }
 
   private events(events: Buffer | undefined): Buffer | undefined {
-    const { meter, translation } = this.exchange;
+    const { meter, translation, sighting } = this.exchange;
+    if (events) sighting?.see(events);
     const seen = events && meter.events(events);
     return seen && translation ? translation.answer.events(seen) : seen;
   }

@@ -192,7 +192,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     exchange.firstByteAt = clock.now();
     // Only a stream tells its first token, and more replicas would not have spared a load to those who waited for it.
     if (this.body.mode !== 'whole' && this.status < 300 && given(exchange.call).stream && !exchange.wasHeld)
-      given(exchange.model).line.noteFirstToken(exchange.firstByteAt - exchange.arrivedAt);
+      given(exchange.model).line.experience.noteFirstToken(exchange.firstByteAt - exchange.arrivedAt);
     if (!this.silenceTimer) return;
     clearTimeout(this.silenceTimer);
     this.silenceTimer = after(limits.idleStreamTimeoutMs, () => this.timeOut('the next part of the answer'));
@@ -232,7 +232,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     const { replica, limits } = this.options;
     this.listening = true;
     // What may take so long before its first part is not to be taken for a wedge.
-    if (how === 'begin') replica.hearing.begin(Math.max(limits.wedgeTimeoutMs ?? 0, limits.firstTokenTimeoutMs));
+    if (how === 'begin') replica.hearing.begin(Math.max(limits.wedgeTimeoutMs ?? Number.POSITIVE_INFINITY, limits.firstTokenTimeoutMs));
     else replica.hearing.resume();
   }
 

@@ -16,7 +16,12 @@ type BalancerOptions = {
 };
 
 /** Who asks for a replica. */
-type Asking = { readonly avoided: Avoided<Replica> | undefined; readonly affinity: number | undefined };
+type Asking = {
+  readonly avoided: Avoided<Replica> | undefined;
+  readonly affinity: number | undefined;
+  readonly home: string | undefined;
+  readonly adapter: string | undefined;
+};
 
 /** Chooses among the replicas of a model: how many requests each may have, and which one gets the next. */
 export class Balancer {
@@ -41,10 +46,14 @@ export class Balancer {
   }
 
   /** The replica that gets a request; undefined when none has a slot for it. */
-  choose({ avoided, affinity }: Asking): Replica | undefined {
+  choose({ avoided, affinity, home, adapter }: Asking): Replica | undefined {
     this.look();
-    const near = affinity === undefined ? undefined : nearest(this.replicas, this.slotsOf, affinity, avoided);
-    return near ?? leastLoaded(this.replicas, this.slotsOf, this.options.random, avoided);
+    const wanted = home === undefined ? undefined : this.find(home, avoided);
+    if (wanted) return wanted.inFlight < this.slotsOf(wanted) ? wanted : undefined;
+    const slotsOf =
+      adapter === undefined ? this.slotsOf : (replica: Replica) => (replica.adapters.includes(adapter) ? this.slotsOf(replica) : 0);
+    const near = affinity === undefined ? undefined : nearest(this.replicas, slotsOf, affinity, avoided);
+    return near ?? leastLoaded(this.replicas, slotsOf, this.options.random, avoided);
   }
 
   /** Whether a replica other than the avoided ones may be asked, full or not. */
@@ -102,6 +111,12 @@ export class Balancer {
       this.ramp = undefined;
       this.options.onRoom();
     }).unref();
+  }
+
+  /** The replica with this id, if it may be asked at all. */
+  private find(id: string, avoided: Avoided<Replica> | undefined): Replica | undefined {
+    for (const replica of this.replicas) if (replica.id === id) return eligible(replica, avoided) ? replica : undefined;
+    return undefined;
   }
 
   private tryAfter(replica: Replica, ms: number): void {

@@ -3,6 +3,7 @@ import type { AnswerRecorder } from './cache/recorder.ts';
 import type { Model } from './models.ts';
 import type { Lease, Place } from './place.ts';
 import type { Caller } from './ports.ts';
+import type { ResponseSighting } from './response-homes.ts';
 import type { Changes } from './surface/splice.ts';
 import type { Translation } from './surface/translator.ts';
 import { Meter } from './usage/meter.ts';
@@ -49,6 +50,8 @@ export class Exchange {
 
   /** Set by `translate`: the request goes to the worker in other words. */
   translation: Translation | undefined;
+  /** Set by `translate`, where the worker may keep its response: reads which one it is. */
+  sighting: ResponseSighting | undefined;
   /** Set by `shape`: what the deployment has changed. */
   changes: Changes | undefined;
   /** Set by `cache`, where a deployment has one. */

@@ -91,3 +91,17 @@ test('a replica’s connections are closed when it goes or moves, and with the f
   await models.close();
   expect(open).toEqual([]);
 });
+
+test('NAME:ADAPTER finds the model of an adapter that it has, unless a deployment has that for a name of its own', () => {
+  const { fleet: models } = fleet();
+  models.setModel({ ...model('ns/m', 1, 'm'), adapters: ['sql', 'law'] });
+  expect(models.find('m:sql')).toMatchObject({ adapter: 'sql', spec: { key: 'ns/m' } });
+  expect(models.find('ns/m:law')).toMatchObject({ adapter: 'law' });
+  expect([models.find('m')?.adapter, models.find('m:none'), models.find('none:sql'), models.find(':sql'), models.find('sql')]).toEqual(
+    Array.from({ length: 5 }, () => undefined),
+  );
+  expect(models.served().map(({ id }) => id)).toEqual(['m', 'm:law', 'm:sql']);
+
+  models.setModel(model('ns/own', 2, 'm:sql'));
+  expect(owner(models, 'm:sql')).toBe('ns/own');
+});

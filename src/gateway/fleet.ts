@@ -42,11 +42,15 @@ export class Fleet implements Models {
   }
 
   find(name: string): Model | undefined {
-    return this.model(name) ?? this.claims.get(name)?.[0];
+    return this.exactly(name) ?? this.withAdapter(name);
   }
 
   served(): readonly ServedName[] {
-    const names = [...this.claims].flatMap(([id, [owner]]) => (owner ? [{ id, createdAt: owner.spec.createdAt }] : []));
+    const names = [...this.claims].flatMap(([name, [owner]]) => {
+      if (!owner) return [];
+      const { createdAt, adapters = [] } = owner.spec;
+      return [name, ...adapters.map((adapter) => `${name}:${adapter}`)].map((id) => ({ id, createdAt }));
+    });
     return names.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
   }
 
@@ -87,6 +91,7 @@ export class Fleet implements Models {
       entry.replicas.set(spec.id, replica);
       entry.line.replicas.add(replica);
     }
+    replica.adapters = spec.adapters ?? [];
     replica.ready = spec.ready;
     entry.line.changed();
   }
@@ -120,6 +125,18 @@ export class Fleet implements Models {
       onWedged?.(key, spec.name);
     });
     return replica;
+  }
+
+  private exactly(name: string): Model | undefined {
+    return this.model(name) ?? this.claims.get(name)?.[0];
+  }
+
+  /** `NAME:ADAPTER`, where no deployment has that for a name of its own. */
+  private withAdapter(name: string): Model | undefined {
+    const colon = name.lastIndexOf(':');
+    const model = colon > 0 ? this.exactly(name.slice(0, colon)) : undefined;
+    const adapter = name.slice(colon + 1);
+    return model?.spec.adapters?.includes(adapter) ? { ...model, adapter } : undefined;
   }
 
   private model(key: string): Model | undefined {

@@ -127,13 +127,13 @@ test('nobody waits longer than his request may take in all', () => {
 test('knows how long answers take, of answers only', () => {
   const a = replica('a');
   const requests = line(a);
-  expect(requests.serviceMs).toBeUndefined();
+  expect(requests.experience.serviceMs).toBeUndefined();
   const [first, second] = [requests.join(patient(1_000)), requests.join(patient(1_000))];
   leaseOf(first)?.release(false);
-  expect(requests.serviceMs).toBeUndefined();
+  expect(requests.experience.serviceMs).toBeUndefined();
   vi.advanceTimersByTime(4_000);
   leaseOf(second)?.release();
-  expect(requests.serviceMs).toBe(4_000);
+  expect(requests.experience.serviceMs).toBe(4_000);
 });
 
 test('a slot is given back once, however often it is released', () => {
@@ -158,15 +158,16 @@ test('Retry-After grows with the line and shrinks with the slots', () => {
   expect(requests.expectedWaitSeconds(patient(0))).toBeLessThan(alone);
 });
 
-type Step = { readonly do: 'join' | 'wait' | 'release' | 'leave' | 'flip' | 'back'; readonly which: number };
+type Step = { readonly do: 'join' | 'wait' | 'release' | 'leave' | 'flip' | 'back' | 'bind'; readonly which: number };
 
-const steps = ['join', 'join', 'join', 'join', 'wait', 'release', 'leave', 'flip', 'back'] as const;
+const steps = ['join', 'join', 'join', 'join', 'wait', 'release', 'leave', 'flip', 'back', 'bind'] as const;
 const step: fc.Arbitrary<Step> = fc.record({ do: fc.constantFrom(...steps), which: fc.nat(20) });
 
 test('whatever happens: slots are never exceeded, nobody and no token is lost, and those who wait are served in order', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), fc.integer({ min: 1, max: 3 }), fc.nat({ max: 6 }), (actions, slots, maxQueue) => {
       const replicas = [replica('a'), replica('b', false)];
+      for (const each of replicas) each.adapters = each.id === 'b' ? ['sql'] : [];
       const requests = new ModelLine({ ...limits, maxConcurrencyPerReplica: slots, maxQueue }, () => 0.5, Date.now);
       for (const each of replicas) requests.replicas.add(each);
       const joined: Place[] = [];
@@ -196,6 +197,9 @@ test('whatever happens: slots are never exceeded, nobody and no token is lost, a
           const flipped = replicas[action.which % replicas.length];
           if (flipped) flipped.ready = !flipped.ready;
           requests.changed();
+        } else if (action.do === 'bind') {
+          // Like those who come back, these are in no order with the others.
+          returned.push(noted(requests.join({ ...terms(), ...(action.which % 3 === 0 ? { adapter: 'sql' } : { home: 'a' }) })));
         } else {
           const failed = running()[action.which % Math.max(running().length, 1)];
           release(failed);

@@ -1,50 +1,44 @@
 import type { Random } from '../core/clock.ts';
 import { Balancer } from './balancer.ts';
+import { Experience } from './experience.ts';
 import { Lease, Place, type Terms, type Waiting } from './place.ts';
 import { expectedWaitSeconds, inVain, overfull, type Refusal } from './policies/admission.ts';
 import type { Avoided } from './policies/balance.ts';
 import { alone, type Rank } from './policies/slots.ts';
-import { UsualOutput } from './policies/usual-output.ts';
 import type { Availability, ServingLimits } from './ports.ts';
 import { FairQueue } from './queue/fair-queue.ts';
 import type { Waiter } from './queue/token-counter.ts';
-import { RecentMean } from './recent-mean.ts';
 import type { Replica } from './replica.ts';
 
 /** A replica that is loading again is asked again after this long, unless the cluster tells more. */
 const restMs = 1_000;
-
-/** For how long after a request the deployment counts as asked for. */
-const recentMs = 30_000;
 
 /**
  * The requests of one model in front of its replicas: fair between tenants, first come first served within one, bound late:
  * a request leaves only when a ready replica has a free slot, so that callers queue here, where they can be counted and refused, and not in the replicas.
  */
 export class ModelLine {
+  readonly experience: Experience;
   private readonly balancer: Balancer;
   private rank: Rank = alone;
   private limits: ServingLimits;
   private availability: Availability = 'serving';
   private readonly waiting = new FairQueue<Place>();
-  /** Who came back from a replica that failed. A set, because it keeps the order and lets anyone leave from the middle. */
-  private readonly returning = new Set<Place>();
+  /**
+   * Who comes first wherever there is room for them: back from a replica that failed, or passed over because the one that they want is
+   * busy. A set, because it keeps the order and lets anyone leave from the middle.
+   */
+  private readonly aside = new Set<Place>();
   /** How all of them wait now. */
   private waitingAs: Waiting = 'held';
   private readonly listeners = new Set<() => void>();
   private readonly now: () => number;
-  /** A guess until the first answer has ended. */
-  private meanServiceMs = 1_000;
-  private answers = 0;
-  private readonly firstTokens = new RecentMean();
-  private readonly outputs = new UsualOutput();
   private tokens = 0;
-  private joined = 0;
-  private joinedAt = Number.NEGATIVE_INFINITY;
 
   constructor(limits: ServingLimits, random: Random, now: () => number) {
     this.limits = limits;
     this.now = now;
+    this.experience = new Experience(now);
     this.balancer = new Balancer({ random, now, onRoom: () => this.changed() });
     this.balancer.configure(limits.maxConcurrencyPerReplica, this.rank);
   }
@@ -54,13 +48,13 @@ export class ModelLine {
   }
 
   get length(): number {
-    return this.waiting.size + this.returning.size;
+    return this.waiting.size + this.aside.size;
   }
 
   /** How many wait, by the priority of their tenants, of each priority that has been asked for. */
   get lengths(): ReadonlyMap<number, number> {
     const lengths = this.waiting.sizes;
-    for (const { priority } of this.returning) lengths.set(priority, (lengths.get(priority) ?? 0) + 1);
+    for (const { priority } of this.aside) lengths.set(priority, (lengths.get(priority) ?? 0) + 1);
     return lengths;
   }
 
@@ -74,16 +68,6 @@ export class ModelLine {
     let total = 0;
     for (const replica of this.replicas) if (replica.ready) total += 1;
     return total;
-  }
-
-  /** How many requests have come in all, also those that were refused. */
-  get arrivals(): number {
-    return this.joined;
-  }
-
-  /** Whether one of them came in the last half minute. */
-  get isAskedFor(): boolean {
-    return this.now() - this.joinedAt < recentMs;
   }
 
   /** Ready replicas that get nothing for a while, because they failed too often. */
@@ -102,7 +86,7 @@ export class ModelLine {
     return ids;
   }
 
-  /** What those who wait may cost in tokens; who came back from a replica that failed is left out. */
+  /** What those who wait may cost in tokens; who stands aside is left out. */
   get queuedTokens(): number {
     return this.waiting.tokens;
   }
@@ -112,37 +96,22 @@ export class ModelLine {
     return this.tokens;
   }
 
-  /** Mean time that a replica works for an answer, in milliseconds; undefined before the first. */
-  get serviceMs(): number | undefined {
-    return this.answers === 0 ? undefined : this.meanServiceMs;
-  }
-
-  /** Mean time to first token in milliseconds, of how many streams of the last half minute; undefined when of none. */
-  get timeToFirstToken(): { readonly mean: number; readonly count: number } | undefined {
-    return this.firstTokens.read(this.now());
-  }
-
-  /** Tokens that answers usually have at most; undefined while too few have been seen. */
-  get usualOutput(): number | undefined {
-    return this.outputs.tokens;
-  }
-
   /** Seconds until such a request might be served if it joined now. */
   expectedWaitSeconds(waiter: Waiter): number {
-    return expectedWaitSeconds(this.returning.size + this.waiting.position(waiter), this.balancer.capacity, this.meanServiceMs);
+    return expectedWaitSeconds(this.aside.size + this.waiting.position(waiter), this.balancer.capacity, this.experience.expectedServiceMs);
   }
 
   /** Takes a place at the end of the line; it may have its slot already, or be refused already. */
   join(terms: Terms): Place {
-    this.joined += 1;
-    this.joinedAt = this.now();
+    this.experience.noteArrival();
     const place = new Place(terms, undefined, this.forget);
     const why = this.inVain();
     if (why) return refused(place, why);
-    // Whoever came back and still waits cannot use what is free, so only those in `waiting` come first.
+    // Whoever stands aside cannot use what is free, so only those in `waiting` come first.
     if (this.waiting.size === 0 && this.tryServe(place)) return this.counted(place);
     if (!this.makeRoom(place)) return refused(place, 'full');
-    this.waiting.enter(place);
+    if (this.waiting.size === 0 && place.isBound) this.aside.add(place);
+    else this.waiting.enter(place);
     return this.letWait(place);
   }
 
@@ -152,18 +121,8 @@ export class ModelLine {
     const why = this.inVain();
     if (why) return refused(place, why);
     if (this.tryServe(place)) return this.counted(place);
-    this.returning.add(place);
+    this.aside.add(place);
     return this.letWait(place);
-  }
-
-  /** A stream's first token came so long after the request. */
-  noteFirstToken(ms: number): void {
-    this.firstTokens.note(ms, this.now());
-  }
-
-  /** An answer that came to its good end had so many tokens. */
-  noteOutput(tokens: number): void {
-    this.outputs.note(tokens);
   }
 
   /** Calls `onNews` when the deployment has changed, until the function that it returns is called. */
@@ -213,14 +172,17 @@ export class ModelLine {
     if (this.length === 0) return;
     const why = this.inVain();
     if (why) {
-      for (const place of [...this.returning, ...this.waiting]) place.leave(why);
+      for (const place of [...this.aside, ...this.waiting]) place.leave(why);
       return;
     }
     this.turnPatience();
-    for (const place of this.returning) if (this.tryServe(place)) this.returning.delete(place);
+    for (const place of this.aside) if (this.tryServe(place)) this.aside.delete(place);
     for (let place = this.waiting.next(); place; place = this.waiting.next()) {
-      // Nobody in this queue avoids a replica, so what the first cannot have, nobody behind can.
-      if (!this.tryServe(place)) break;
+      if (this.tryServe(place)) continue;
+      // Nobody else in this queue wants or avoids a replica, so what the first cannot have, nobody behind can.
+      if (!place.isBound) break;
+      this.waiting.remove(place);
+      this.aside.add(place);
     }
     if (this.length > 0) this.balancer.watchRamp();
   }
@@ -241,7 +203,7 @@ export class ModelLine {
     const charge = this.waiting.serve(place, place.avoided !== undefined);
     const lease = new Lease(replica, place.tokens, charge, (answered) => {
       this.tokens -= place.tokens;
-      if (answered) this.noteAnswer(this.now() - grantedAt);
+      if (answered) this.experience.noteAnswer(this.now() - grantedAt);
       this.changed();
     });
     place.settle({ kind: 'lease', lease });
@@ -251,6 +213,8 @@ export class ModelLine {
   /** Whether the newcomer may wait: somebody of a tenant with more requests, or of a lower priority, may have to yield. */
   private makeRoom(place: Place): boolean {
     const { maxQueue, maxQueueTokens } = this.limits;
+    // They may all come to stand aside, where nobody yields.
+    if (place.isBound && this.length >= maxQueue) return false;
     const { size, tokens } = this.waiting;
     const seen = { waiting: size, waitingTokens: tokens, tokens: place.tokens, maxQueue, maxQueueTokens };
     const measure = overfull(seen);
@@ -273,7 +237,7 @@ export class ModelLine {
     const waitingAs = this.readyReplicas === 0 ? 'held' : 'queued';
     if (waitingAs === this.waitingAs) return;
     this.waitingAs = waitingAs;
-    for (const places of [this.returning, this.waiting]) for (const place of places) place.waitAs(waitingAs, this.now());
+    for (const places of [this.aside, this.waiting]) for (const place of places) place.waitAs(waitingAs, this.now());
   }
 
   private counted(place: Place): Place {
@@ -281,14 +245,8 @@ export class ModelLine {
     return place;
   }
 
-  private noteAnswer(ms: number): void {
-    this.answers += 1;
-    // The first answer ends the guess; then an exponential mean over about the last ten.
-    this.meanServiceMs += (ms - this.meanServiceMs) / Math.min(this.answers, 10);
-  }
-
   private readonly forget = (place: Place): void => {
-    if (!this.returning.delete(place)) this.waiting.remove(place);
+    if (!this.aside.delete(place)) this.waiting.remove(place);
     this.tokens -= place.tokens;
   };
 }

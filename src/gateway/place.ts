@@ -15,6 +15,10 @@ export type Waiting = 'held' | 'queued';
 export type Terms = Waiter & {
   /** Requests with the same go to the same replica where they can; undefined where that is not wanted. */
   readonly affinity?: number | undefined;
+  /** Id of the replica that alone can do it, as long as it is ready. */
+  readonly home?: string | undefined;
+  /** The adapter that a replica must have loaded. */
+  readonly adapter?: string | undefined;
   /** How long it waits at most while no replica is ready: in all, however often that changes. */
   readonly holdMs: number;
   /** The same while one is. */
@@ -69,6 +73,8 @@ export class Place implements Waiter {
   readonly tokens: number;
   readonly avoided: Avoided<Replica> | undefined;
   readonly affinity: number | undefined;
+  readonly home: string | undefined;
+  readonly adapter: string | undefined;
   /** It has waited for a load. */
   wasHeld = false;
   private readonly leftMs: { held: number; queued: number; total: number };
@@ -86,8 +92,15 @@ export class Place implements Waiter {
     this.promptTokens = terms.promptTokens;
     this.tokens = terms.tokens;
     this.affinity = terms.affinity;
+    this.home = terms.home;
+    this.adapter = terms.adapter;
     this.avoided = avoided;
     this.onLeave = onLeave;
+  }
+
+  /** Not every replica will do. */
+  get isBound(): boolean {
+    return this.home !== undefined || this.adapter !== undefined;
   }
 
   /** The turn, now or when it comes. */

@@ -62,6 +62,8 @@ export type ModelSpec = {
   /** Its workers know OpenAI's responses; else they are asked for chats. */
   readonly servesResponses?: boolean | undefined;
   readonly availability: Availability;
+  /** Adapters of the model: `NAME:ADAPTER` asks for one of them. */
+  readonly adapters?: readonly string[] | undefined;
   /** Labels of the deployment, by which tenants may be given models. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Undefined when nothing loads, or nothing is told of it. */
@@ -76,4 +78,6 @@ export type ReplicaSpec = {
   readonly origin: string;
   /** Loaded and not leaving: it may be given new requests. */
   readonly ready: boolean;
+  /** Names of the adapters that it has loaded once it is ready. */
+  readonly adapters?: readonly string[] | undefined;
 };

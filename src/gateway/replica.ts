@@ -32,6 +32,8 @@ export class Replica {
   readonly name: string;
   readonly origin: string;
   readonly upstream: Upstream;
+  /** Names of the adapters that it has loaded once it is ready. */
+  adapters: readonly string[] = [];
   /** Tells replicas apart alike in every gateway. */
   readonly hash: number;
   inFlight = 0;

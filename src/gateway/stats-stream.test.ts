@@ -146,7 +146,7 @@ test('how requests fare is told once a second at most, and whoever comes later h
   await eventually(() => lines.length === 1);
   const line = models.get('a/b')?.line;
   for (let index = 0; index < 8; index += 1) {
-    line?.noteFirstToken(100);
+    line?.experience.noteFirstToken(100);
     await tick();
   }
   await eventually(() => lines.length >= 3);

@@ -82,8 +82,8 @@ test('a model is told of for half a minute after its last request', () => {
 
 test('the time to first token is told for as long as it is known, also of a model that has no requests any more', () => {
   const { found, line } = model('a/b', 1, 0);
-  line.noteFirstToken(40);
-  line.noteFirstToken(81);
+  line.experience.noteFirstToken(40);
+  line.experience.noteFirstToken(81);
   expect(countRequests([found]).get('a/b')).toEqual({ held: 0, queued: 0, running: 0, arrivals: 0, ttftMillis: 61, ttftCount: 2 });
 });
 

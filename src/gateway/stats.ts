@@ -1,4 +1,5 @@
 import type { RequestCounts } from '../api/gateway-stats.ts';
+import type { Experience } from './experience.ts';
 import type { ModelLine } from './line.ts';
 import type { Model } from './models.ts';
 
@@ -11,8 +12,9 @@ const none: RequestCounts = { held: 0, queued: 0, running: 0 };
 export function countRequests(models: Iterable<Model>): Counts {
   const counts = new Map<string, RequestCounts>();
   for (const { spec, line } of models) {
-    const { length, inFlight, timeToFirstToken, wedgedReplicas } = line;
-    if (length + inFlight === 0 && !line.isAskedFor && !timeToFirstToken && !wedgedReplicas) continue;
+    const { length, inFlight, wedgedReplicas } = line;
+    const { timeToFirstToken } = line.experience;
+    if (length + inFlight === 0 && !line.experience.isAskedFor && !timeToFirstToken && !wedgedReplicas) continue;
     const held = line.readyReplicas === 0 ? length : 0;
     const told: RequestCounts = { held, queued: length - held, running: inFlight };
     addMeasures(told, line, timeToFirstToken);
@@ -37,8 +39,9 @@ export function changesOf(before: Counts, after: Counts, alsoMeasures: boolean):
 }
 
 /** Adds to an object that is ours still: this is done for each deployment four times a second. */
-function addMeasures(told: RequestCounts, line: ModelLine, ttft: ModelLine['timeToFirstToken']): void {
-  const { arrivals, tokensInFlight, serviceMs } = line;
+function addMeasures(told: RequestCounts, line: ModelLine, ttft: Experience['timeToFirstToken']): void {
+  const { tokensInFlight } = line;
+  const { arrivals, serviceMs } = line.experience;
   told.arrivals = arrivals;
   if (tokensInFlight > 0) told.tokensInFlight = tokensInFlight;
   if (serviceMs !== undefined) told.serviceMillis = Math.round(serviceMs);

@@ -1,8 +1,10 @@
 import { type Exchange, given } from './exchange.ts';
 import { wantsHeartbeats } from './heartbeat.ts';
 import type { Terms } from './place.ts';
-import { affinityKey, sessionHeader } from './policies/affinity.ts';
+import { affinityKey, sessionHeader, sessionKey } from './policies/affinity.ts';
 import { estimatePromptTokens, expectTokens } from './policies/tokens.ts';
+
+const responsesPath = '/v1/responses';
 
 /** What a request brings into the line, whenever it joins: within the time that it has left. */
 export function termsOf(exchange: Exchange, now: number): Terms {
@@ -18,12 +20,30 @@ export function termsOf(exchange: Exchange, now: number): Terms {
     weight,
     priority,
     promptTokens: estimatePromptTokens(exchange.body.length),
-    affinity:
-      limits.balancing === 'PrefixAffinity'
-        ? affinityKey(tenant, exchange.fields, headerText(exchange.request.headers[sessionHeader]))
-        : undefined,
-    tokens: expectTokens(exchange.body.length, given(exchange.call).maxTokens, limits.maxOutputTokens, line.usualOutput),
+    affinity: affinityOf(exchange, limits.balancing),
+    ...boundTerms(exchange),
+    tokens: expectTokens(exchange.body.length, given(exchange.call).maxTokens, limits.maxOutputTokens, line.experience.usualOutput),
   };
+}
+
+/** Which replicas will do, where not all do. */
+function boundTerms(exchange: Exchange): Pick<Terms, 'home' | 'adapter'> {
+  const { line, adapter } = given(exchange.model);
+  const home = isKept(exchange) ? line.experience.homes.find(exchange.fields.previous_response_id) : undefined;
+  return { home, adapter };
+}
+
+function affinityOf(exchange: Exchange, balancing: 'LeastLoad' | 'PrefixAffinity' | undefined): number | undefined {
+  const { tenant } = given(exchange.caller);
+  const session = headerText(exchange.request.headers[sessionHeader]);
+  if (balancing === 'PrefixAffinity') return affinityKey(tenant, exchange.fields, session);
+  // What follows upon a response finds it in one replica alone, and a gateway that did not pass it on does not know in which.
+  return isKept(exchange) ? sessionKey(tenant, exchange.fields, session) : undefined;
+}
+
+/** Whether the replica may keep what it answers. */
+function isKept({ path, translation }: Exchange): boolean {
+  return path === responsesPath && !translation;
 }
 
 /** A header that came more than once is joined by node:http, all but a few of its own. */

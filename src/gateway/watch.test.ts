@@ -110,6 +110,16 @@ test('a pod that drains gets nothing new', async () => {
   await eventually(async () => (await code(ask())) === 'model_loading');
 });
 
+test('asks for an adapter only at pods that say that they have it', async () => {
+  const model = { source: 'hf://a/b', adapters: [{ name: 'sql', source: 'hf://a/sql' }] };
+  server.put('modeldeployments', deployment({ spec: { model, serving: { names: ['chat'], queueTimeout: '10ms' } } }));
+  server.put('pods', pod());
+  await eventually(async () => (await ask()).status === 200);
+  expect(await code(ask('chat:sql'))).toBe('queue_timeout');
+  server.put('pods', pod({ annotations: { 'modelfleet.dev/adapters': 'law,sql' } }));
+  await eventually(async () => (await ask('chat:sql')).status === 200);
+});
+
 test.each([
   ['is suspended', { spec: { suspend: true } }],
   ['cannot load', { status: { conditions: [{ type: 'Progressing', status: 'False', reason: 'ChecksumMismatch', message: '' }] } }],

@@ -1,6 +1,6 @@
 import { isAsleep } from '../api/asleep.ts';
 import { type ModelDeployment, servedNames, servingLimits } from '../api/model-deployment.ts';
-import { isReplicaReady, replicaEndpoint } from '../api/replica.ts';
+import { isReplicaReady, replicaAdapters, replicaEndpoint } from '../api/replica.ts';
 import { labels, modelDeploymentResource, tenantResource } from '../api/resources.ts';
 import type { Tenant } from '../api/tenant.ts';
 import { isFailureReason } from '../core/reasons.ts';
@@ -63,6 +63,7 @@ function modelSpec(deployment: ModelDeployment): ModelSpec {
     names: servedNames(deployment).filter((name) => name !== key),
     createdAt: Date.parse(deployment.metadata.creationTimestamp ?? '') || 0,
     limits: servingLimits(deployment),
+    adapters: deployment.spec.model.adapters?.map(({ name }) => name),
     servesResponses: deployment.spec.engine?.type === 'VLLM',
     availability: availabilityOf(deployment),
     labels: deployment.metadata.labels,
@@ -118,6 +119,7 @@ function setPod(fleet: Fleet, pod: Pod): void {
     name: pod.metadata.name,
     origin: `http://${host}:${endpoint.httpPort}`,
     ready: isReplicaReady(pod),
+    adapters: replicaAdapters(pod),
   });
 }
 

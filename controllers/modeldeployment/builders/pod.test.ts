@@ -29,6 +29,11 @@ test('the pod of an operator that has Secrets to pull with, on the node of its v
   await expect(stringify(pod)).toMatchFileSnapshot('golden/with-pull-secrets-and-a-volume-of-one-node.yaml');
 });
 
+test('a pod says which adapters it loads', () => {
+  const adapters = ['sql', 'law'].map((name) => ({ name, source: `hf://a/${name}` }));
+  expect(built({ model: { source: 'hf://a/b', adapters } }).metadata.annotations).toMatchObject({ 'modelfleet.dev/adapters': 'sql,law' });
+});
+
 test("the user's arguments come last, so that they win", () => {
   expect(built(shapes['with-arguments']).spec?.containers[0]?.args?.slice(-2)).toEqual(['--max-sequences', '4']);
 });

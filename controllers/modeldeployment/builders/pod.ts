@@ -37,6 +37,7 @@ export function templateProblem(deployment: ModelDeployment, spec: ResolvedSpec)
 function operatorsTemplate(deployment: ModelDeployment, spec: ResolvedSpec, defaults: WorkerDefaults): PodTemplate {
   const { name } = deployment.metadata;
   const { placement, rollout } = spec;
+  const { adapters = [] } = spec.model;
   const agent = injectedAgent(spec, defaults);
   return {
     labels: {
@@ -46,7 +47,7 @@ function operatorsTemplate(deployment: ModelDeployment, spec: ResolvedSpec, defa
       [labels.component]: 'worker',
       [labels.managedBy]: 'modelfleet',
     },
-    annotations: {},
+    annotations: adapters.length === 0 ? {} : { [annotations.adapters]: adapters.map((adapter) => adapter.name).join() },
     spec: {
       restartPolicy: 'Always',
       terminationGracePeriodSeconds: Math.ceil(parseDuration(rollout.drainTimeout) / 1000) + graceAfterDrainSeconds,

@@ -60,6 +60,7 @@ test.each<[string, Partial<ModelDeploymentSpec>]>([
   ['its checksum', { model: { ...model, checksums: { a: `sha256:${'0'.repeat(64)}` } } }],
   ['its secret', { model: { ...model, secretRef: { name: 'hf' } } }],
   ['the context length', { model: { ...model, contextLength: 4096 } }],
+  ['an adapter', { model: { ...model, adapters: [{ name: 'sql', source: 'hf://a/sql' }] } }],
   ['the device', { engine: { device: 'CPU' } }],
   ['the image', { engine: { image: 'mine' } }],
   ['arguments', { engine: { args: ['--x'] } }],

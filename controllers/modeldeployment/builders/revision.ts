@@ -17,6 +17,7 @@ export function revisionOf({ metadata }: ModelDeployment, spec: ResolvedSpec): s
       checksums: model.checksums,
       secretRef: model.secretRef?.name,
       contextLength: model.contextLength,
+      adapters: model.adapters,
     },
     engine: {
       type: engine.type,

@@ -16,7 +16,7 @@ export function queueViews(models: Iterable<Model>): readonly object[] {
       running: line.inFlight,
       maxQueue: spec.limits.maxQueue,
       tokensInFlight: line.tokensInFlight,
-      serviceMillis: line.serviceMs === undefined ? null : Math.round(line.serviceMs),
+      serviceMillis: line.experience.serviceMs === undefined ? null : Math.round(line.experience.serviceMs),
       loading: spec.loading ?? null,
       replicas: [...line.replicas].map(({ name, ready, inFlight }) => ({ name, ready, running: inFlight })),
     };

@@ -14,10 +14,16 @@ const block = 1_024;
  * up to the first message of the user, which stays the same while the conversation grows. Undefined when there is no such thing.
  */
 export function affinityKey(tenant: string, fields: Readonly<Record<string, unknown>>, session: string | undefined): number | undefined {
-  const named = session ?? text(fields.prompt_cache_key) ?? text(fields.user);
-  if (named) return hashText(named, hashText(tenant));
+  const named = sessionKey(tenant, fields, session);
+  if (named !== undefined) return named;
   const head = headOf(fields);
   return head ? hashText(head) : undefined;
+}
+
+/** The same, of the session that the caller names alone. */
+export function sessionKey(tenant: string, fields: Readonly<Record<string, unknown>>, session: string | undefined): number | undefined {
+  const named = session ?? text(fields.prompt_cache_key) ?? text(fields.user);
+  return named ? hashText(named, hashText(tenant)) : undefined;
 }
 
 function headOf({ messages, prompt, instructions, input }: Readonly<Record<string, unknown>>): string | undefined {

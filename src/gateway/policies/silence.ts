@@ -41,7 +41,7 @@ export function withStream(silence: Silence): Silence {
   return { ...silence, streams: silence.streams + 1 };
 }
 
-/** Whether the engine hangs: of several streams not a part has come for the limit, give or take a look. */
+/** Whether the engine hangs: of several streams not a part has come for the limit, give or take a look that was late. */
 export function provesWedge({ ms }: Silence, limitMs: number): boolean {
-  return ms > 0 && ms >= limitMs - lookMs;
+  return ms > 0 && ms >= limitMs - Math.min(lookMs, limitMs / 10);
 }

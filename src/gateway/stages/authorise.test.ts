@@ -24,3 +24,16 @@ test('a tenant sees and may use its own models only, and changes act on the next
   expect((await gateway.post({ model: 'm', messages: [] })).status).toBe(200);
   expect(await list()).toEqual(['m']);
 });
+
+test('who may use a model may use its adapters, and asks for them by name at replicas that have them', async () => {
+  await using gateway = await startTestGateway({ workers: [{}, {}] });
+  gateway.keys.set('acme', [{ name: 'first', hash: hashApiKey(gateway.key) }], accountOf('acme', { models: { names: ['m'] } }));
+  gateway.setModel({ adapters: ['sql'] });
+  const origin = gateway.workers[1]?.origin ?? '';
+  gateway.fleet.setReplica('ns/m', { id: 'replica-1', name: 'm-1', origin, ready: true, adapters: ['sql'] });
+  const statuses = await Promise.all(Array.from({ length: 6 }, async () => (await gateway.post({ model: 'm:sql', messages: [] })).status));
+  expect(statuses).toEqual([200, 200, 200, 200, 200, 200]);
+  expect(gateway.workers.map(({ seen }) => seen.length)).toEqual([0, 6]);
+  expect(gateway.workers[1]?.seen[0]?.body).toContain('"m:sql"');
+  expect((await gateway.post({ model: 'm:law', messages: [] })).status).toBe(404);
+});

@@ -102,15 +102,15 @@ test('the time to first token is that of streams, waiting for a slot included an
   gateway.setReady(0, true);
   await held;
   await read({});
-  expect(line?.timeToFirstToken).toBeUndefined();
+  expect(line?.experience.timeToFirstToken).toBeUndefined();
 
   await Promise.all([read({ stream: true }), read({ stream: true })]);
-  expect(line?.timeToFirstToken?.count).toBe(2);
-  expect(line?.timeToFirstToken?.mean).toBeGreaterThanOrEqual(40); // 30 ms, and twice that
-  expect(line?.serviceMs).toBeGreaterThanOrEqual(25);
+  expect(line?.experience.timeToFirstToken?.count).toBe(2);
+  expect(line?.experience.timeToFirstToken?.mean).toBeGreaterThanOrEqual(40); // 30 ms, and twice that
+  expect(line?.experience.serviceMs).toBeGreaterThanOrEqual(25);
   gateway.workers[0]?.behave({ fault: 400 });
   await read({ stream: true });
-  expect(line?.timeToFirstToken?.count).toBe(2);
+  expect(line?.experience.timeToFirstToken?.count).toBe(2);
 });
 
 test('an error of the request itself is not tried again', async () => {

@@ -32,7 +32,7 @@ export const forward: Stage = async (exchange, { clock, logger, models }) => {
       logger.warn({ model: spec.key, replica: replica.name }, 'a replica that keeps failing is left alone for a while');
     const usage = exchange.meter.read(exchange.body.length);
     if (usage) lease.settle(usage.promptTokens, usage.completionTokens);
-    if (usage && result.kind === 'answered' && exchange.outcome === 200) line.noteOutput(usage.completionTokens);
+    if (usage && result.kind === 'answered' && exchange.outcome === 200) line.experience.noteOutput(usage.completionTokens);
     lease.release(result.kind !== 'failed');
     if (result.kind === 'answered') return;
     if (result.kind === 'refused') throw result.error;

@@ -4,18 +4,19 @@ import type { Gate } from '../limits/gate.ts';
 import { limitHeaders } from '../limits/headers.ts';
 import { limitRefusal, worstOf } from '../limits/refusal.ts';
 import type { Demand, Verdict } from '../limits/store.ts';
-import type { Model } from '../models.ts';
+import { baseName, type Model } from '../models.ts';
 import type { Services, Stage } from '../pipeline.ts';
 import { estimateTokens } from '../policies/tokens.ts';
 import { usageOf } from '../usage/record.ts';
 
 /** Reserves what the request may cost with all limits that it must pass, and settles it when the answer has ended. */
 export const limit: Stage = (exchange, services) => {
-  const gates = gatesFor(given(exchange.caller), given(exchange.call).model, given(exchange.model));
+  const model = given(exchange.model);
+  const gates = gatesFor(given(exchange.caller), baseName(given(exchange.call).model, model), model);
   if (gates.length === 0) return;
-  const { spec, line } = given(exchange.model);
+  const { spec, line } = model;
   const { maxTokens } = given(exchange.call);
-  const tokens = estimateTokens(exchange.body.length, maxTokens, spec.limits.maxOutputTokens, line.usualOutput);
+  const tokens = estimateTokens(exchange.body.length, maxTokens, spec.limits.maxOutputTokens, line.experience.usualOutput);
   // The id that the caller may have chosen would let two requests share a place.
   const demand: Demand = { gates, tokens, lease: crypto.randomUUID() };
   const verdict = services.limits.reserve(demand);

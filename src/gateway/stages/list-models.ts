@@ -2,7 +2,7 @@ import { errors } from '../../core/errors.ts';
 import { sendJson } from '../answers.ts';
 import { given } from '../exchange.ts';
 import { mayUse } from '../identity/account.ts';
-import type { Model } from '../models.ts';
+import { baseName, type Model } from '../models.ts';
 import type { Stage } from '../pipeline.ts';
 import { modelState } from '../surface/model-state.ts';
 
@@ -14,7 +14,7 @@ export const listModels: Stage = (exchange, { models }) => {
   const { models: allowed } = given(exchange.caller);
   const data = models.served().flatMap(({ id }) => {
     const model = models.find(id);
-    return model !== undefined && mayUse(allowed, id, model.spec) ? [modelObject(id, model)] : [];
+    return model !== undefined && mayUse(allowed, baseName(id, model), model.spec) ? [modelObject(id, model)] : [];
   });
   sendJson(exchange, 200, { object: 'list', data });
 };
@@ -23,7 +23,7 @@ export const listModels: Stage = (exchange, { models }) => {
 export const describeModel: Stage = (exchange, { models }) => {
   const id = decodeId(exchange.path.slice(modelPathPrefix.length));
   const model = models.find(id);
-  if (!model || !mayUse(given(exchange.caller).models, id, model.spec)) throw errors.modelNotFound(id);
+  if (!model || !mayUse(given(exchange.caller).models, baseName(id, model), model.spec)) throw errors.modelNotFound(id);
   sendJson(exchange, 200, modelObject(id, model));
 };
 
