@@ -37,7 +37,18 @@ export async function pythonPackages(name: string): Promise<PythonPackages> {
 async function install(requirements: string, folder: string, signal: AbortSignal): Promise<void> {
   if (await exists(folder)) return;
   const scratch = await mkdtemp(`${folder}.`);
-  const flags = ['--quiet', '--no-input', '--disable-pip-version-check', '--no-deps', '--only-binary', ':all:'];
+  const flags = [
+    '--quiet',
+    '--no-input',
+    '--disable-pip-version-check',
+    '--no-deps',
+    '--only-binary',
+    ':all:',
+    '--retries',
+    '2',
+    '--timeout',
+    '20',
+  ];
   try {
     await run('python3', ['-m', 'pip', 'install', ...flags, '--target', scratch, '--requirement', requirements], { signal });
     await rename(scratch, folder);
