@@ -209,8 +209,12 @@ export class DataPlane {
     }
     const exchange = this.lastOf.get(socket);
     const running = exchange && !exchange.response.writableFinished;
-    // Without a socket of its own, the response waits behind an earlier one that uses the connection.
-    if (!socket.writable || (running && (exchange.response.headersSent || !exchange.response.socket))) {
+    // Who closes his side within a request has left. Without a socket of its own, the response waits behind an earlier one that uses the connection.
+    if (
+      !socket.writable ||
+      cause.code === 'HPE_INVALID_EOF_STATE' ||
+      (running && (exchange.response.headersSent || !exchange.response.socket))
+    ) {
       socket.destroy(cause);
       return;
     }

@@ -28,6 +28,9 @@ type Seen = {
   finished: boolean;
   /** The connection was closed before that. */
   aborted: boolean;
+  /** When its headers came, and when it was finished or aborted, by `performance.now()`. */
+  readonly arrivedAt: number;
+  endedAt: number | undefined;
 };
 
 /** Requests that a mock worker remembers: the first ones, so that a benchmark of millions does not fill the memory. */
@@ -87,10 +90,13 @@ export async function startMockWorker(initial: Behaviour = {}, port = 0): Promis
       body: '',
       finished: false,
       aborted: false,
+      arrivedAt: performance.now(),
+      endedAt: undefined,
     };
     if (seen.length < maxRemembered) seen.push(record);
     response.on('close', () => {
       inFlight -= 1;
+      record.endedAt = performance.now();
       if (response.writableFinished) record.finished = true;
       else record.aborted = true;
     });
