@@ -82,13 +82,14 @@ function ratioRows({ subjects, requests, chunks, answers, firstFrames }: Finding
   const times = (found: ByRound, a: Subject | undefined, b: Subject | undefined) =>
     cell(ratio(samplesOf(found, a), samplesOf(found, b)), 2);
   const more = (found: Latencies, at: number) => cell(addedBy(found, gateway, direct, at), 2);
-  return [
+  const rows: Cell[][] = [
     ['added by the gateway (p50 0.3 ms, p99 1 ms)', '', more(answers, 0.5), more(answers, 0.99), more(firstFrames, 0.99), ''],
     ['gateway ÷ bare (2 a request, 1.3 a chunk)', times(requests, gateway, bare), '', '', '', times(chunks, gateway, bare)],
     ['gateway ÷ nginx (6 a request)', times(requests, gateway, nginx), '', '', '', times(chunks, gateway, nginx)],
     ['limits in Redis ÷ in memory', times(requests, shared, gateway), '', '', '', times(chunks, shared, gateway)],
     ['Portkey ÷ gateway (at least 6)', times(requests, portkey, gateway), '', '', '', ''],
   ];
+  return rows.filter(([, ...cells]) => cells.some((each) => each !== ''));
 }
 
 function streamRows({ streams }: Findings, options: Options): Cell[][] {
@@ -110,8 +111,11 @@ function streamRows({ streams }: Findings, options: Options): Cell[][] {
 
 function overloadRows({ overload }: Findings): Cell[][] {
   if (overload.length === 0) return [];
-  const levels = overload.map(({ callers, tokensPerSecond }) => `${callers} callers ${round(tokensPerSecond, 0)}`);
-  return [[`tokens/s: ${levels.join(', ')}; at the most of the peak`, round(ofPeak(overload), 2)]];
+  const list = (of: (level: Level) => number) => overload.map((level) => round(of(level), 0)).join(', ');
+  return [
+    [`tokens/s with ${list(({ callers }) => callers)} callers`, list(({ tokensPerSecond }) => tokensPerSecond)],
+    ['  at the most, of the peak', round(ofPeak(overload), 2)],
+  ];
 }
 
 function samplesOf(found: ByRound, subject: Subject | undefined): Samples {
