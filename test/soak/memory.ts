@@ -14,12 +14,17 @@ export function sampleMemory(sinceMs: number): Sample {
   return { minute: (Date.now() - sinceMs) / 60_000, heapMegabytes: heapUsed / 1e6, rssMegabytes: rss / 1e6 };
 }
 
-/** Megabytes a minute by which the heap grows: least squares over the second half, because caches fill at first. */
+/** Megabytes a minute by which the heap grows: over the second half, because caches fill at first. */
 export function growthPerMinute(samples: readonly Sample[]): number {
   const late = samples.slice(Math.floor(samples.length / 2));
+  return slope(late.map(({ minute, heapMegabytes }) => [minute, heapMegabytes]));
+}
+
+/** By how much y grows for each x, by least squares. */
+export function slope(points: readonly (readonly [x: number, y: number])[]): number {
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [meanX, meanY] = [mean(late.map(({ minute }) => minute)), mean(late.map(({ heapMegabytes }) => heapMegabytes))];
-  const spread = late.reduce((sum, { minute }) => sum + (minute - meanX) ** 2, 0);
+  const [meanX, meanY] = [mean(points.map(([x]) => x)), mean(points.map(([, y]) => y))];
+  const spread = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
   if (spread === 0) return 0;
-  return late.reduce((sum, { minute, heapMegabytes }) => sum + (minute - meanX) * (heapMegabytes - meanY), 0) / spread;
+  return points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0) / spread;
 }
