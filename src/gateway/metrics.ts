@@ -83,7 +83,7 @@ export class GatewayMetrics {
     if (usageLog) {
       new Gauge({
         name: 'modelfleet_gateway_usage_records_lost',
-        help: 'Records of the usage log that could not be written since the start; only with a usage log.',
+        help: 'Records of the usage log, or of its stream, that could not be written since the start; only with one of them.',
         registers,
         collect() {
           this.set(usageLog.lost);
