@@ -5,6 +5,7 @@ const exposed = [
   'x-request-id',
   'retry-after',
   'retry-after-ms',
+  'x-should-retry',
   'x-modelfleet-cache',
   ...['limit', 'remaining', 'reset'].flatMap((what) => [`x-ratelimit-${what}-requests`, `x-ratelimit-${what}-tokens`]),
 ].join(', ');

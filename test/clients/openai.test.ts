@@ -135,7 +135,7 @@ test('a model that loads says when to come again', async () => {
   expect(error.headers?.get('retry-after')).toBe(String(loadingSeconds));
 });
 
-test('a limit that is reached is a RateLimitError, a quota that is used up tells it', async () => {
+test('a limit that is reached is a RateLimitError', async () => {
   const limited = clientWith(await world.keyWith({ requestsPerMinute: 1 }));
   const { response } = await limited.chat.completions.create(said('Hello')).withResponse();
   expect(response.headers.get('x-ratelimit-remaining-requests')).toBe('0');
@@ -143,10 +143,19 @@ test('a limit that is reached is a RateLimitError, a quota that is used up tells
   expect(error).toBeInstanceOf(OpenAI.RateLimitError);
   expect(error).toMatchObject({ status: 429, code: 'rate_limit_exceeded', type: 'rate_limit_error' });
   expect(Number(error.headers?.get('retry-after'))).toBeGreaterThan(50);
+});
 
-  const spent = clientWith(await world.keyWith({ tokensPerDay: 1 }));
+test('a quota that is used up is tried once, however many retries there may be', async () => {
+  const asked: string[] = [];
+  const counting: typeof fetch = (url, init) => {
+    asked.push(String(url));
+    return fetch(url, init);
+  };
+  const apiKey = await world.keyWith({ tokensPerDay: 1 });
+  const spent = new OpenAI({ baseURL: world.url, apiKey, maxRetries: 2, fetch: counting });
   await spent.chat.completions.create(said('Hello'));
   expect(await failure(spent.chat.completions.create(said('Hello')))).toMatchObject({ status: 429, code: 'insufficient_quota' });
+  expect(asked).toHaveLength(2);
 });
 
 test('the client waits as long as a limit tells it, and its one retry passes', async () => {

@@ -15,6 +15,8 @@ type Told = {
     readonly code: string | null;
     readonly requestId: string | null;
     readonly retryAfter: string | null;
+    /** What the last try said of itself. */
+    readonly retries: string | null;
     readonly message: string;
   };
 };

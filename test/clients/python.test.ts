@@ -93,6 +93,12 @@ describe.skipIf(missing !== undefined)(`OpenAI’s client for Python${missing ? 
     expect(Number(error.retryAfter)).toBeGreaterThan(40);
   });
 
+  test('a quota that is used up is tried once, however many retries there may be', async () => {
+    const spent = { ...said('Hello'), key: await world.keyWith({ tokensPerDay: 1 }), retries: 2 };
+    await client.ask('chat', spent);
+    expect(await client.fails('chat', spent)).toMatchObject({ status: 429, code: 'insufficient_quota', retries: '0' });
+  });
+
   test('the client waits as long as a limit tells it, and its one retry passes', async () => {
     const key = await world.keyWith({ tokensPerMinute: 6_000 });
     await client.ask('chat', { ...said('cost 6000 tokens'), key });

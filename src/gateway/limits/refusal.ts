@@ -10,6 +10,9 @@ const words = {
   tokensPerMonth: 'tokens per month',
 } as const;
 
+/** Clients of OpenAI's wait for a minute, where one is told; for whoever must wait longer they would try in vain, within seconds. */
+const longestRetryMs = 60_000;
+
 const scopes = { tenant: 'of your organisation', key: 'of your key', model: 'for this model' } as const;
 
 /** Of the limits of a refused request the one that keeps it out for longest: the one to tell. */
@@ -25,5 +28,6 @@ export function limitRefusal(worst: Reading): HttpError {
   return error.withHeaders({
     'retry-after': String(Math.max(1, Math.ceil(worst.waitMs / 1_000))),
     'retry-after-ms': String(Math.ceil(worst.waitMs)),
+    ...(worst.waitMs > longestRetryMs && { 'x-should-retry': 'false' }),
   });
 }

@@ -20,6 +20,7 @@ def serve(steps):
 
 def describe(error):
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    sent = getattr(getattr(error, "request", None), "headers", None) or {}
     code = getattr(error, "code", None)
     return {
         "classes": [each.__name__ for each in type(error).__mro__],
@@ -27,5 +28,6 @@ def describe(error):
         "code": code if isinstance(code, str) else None,
         "requestId": getattr(error, "request_id", None),
         "retryAfter": headers.get("retry-after"),
+        "retries": sent.get("x-stainless-retry-count"),
         "message": str(error),
     }
