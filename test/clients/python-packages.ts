@@ -64,8 +64,11 @@ async function exists(folder: string): Promise<boolean> {
   );
 }
 
+/** Why it failed, in a line. */
 function lastWords(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const said = 'stderr' in error ? String(error.stderr).trim().split('\n') : [];
-  return said.findLast((line) => line.startsWith('ERROR')) ?? said.at(-1) ?? error.message;
+  if ('code' in error && error.code === 'ENOENT') return 'python3 is not installed (Debian: apt-get install python3 python3-pip)';
+  const said = 'stderr' in error ? String(error.stderr) : '';
+  if (/NewConnectionError|ConnectTimeoutError|name resolution/.test(said)) return 'pip cannot reach a package index';
+  return said.split('\n').findLast((line) => line.startsWith('ERROR') || line.includes('No module named')) ?? error.message;
 }
