@@ -78,7 +78,7 @@ function steadyMicros(): number {
 
 /** Until V8 has compiled what is hot. */
 async function warmUp(subjects: readonly Subject[]): Promise<void> {
-  for (const subject of subjects) await ifAnswered((each) => cpuPerRequest(each, 2 * options.seconds))(subject);
+  for (const subject of subjects) await ifAnswered((each) => cpuPerRequest(each, 4 * options.seconds))(subject);
 }
 
 /** On a machine that is busy with other things a proxy may be too slow for its own time limits: that round is left out, and a line says so. */

@@ -7,8 +7,6 @@ import { type Subject, streamRequest, wholeRequest } from './subject.ts';
 const callers = 32;
 const streams = 100;
 const shape = { frames: 64, paceMs: 20 };
-/** Streams one after the other on each connection in a turn. */
-const streamsEach = 2;
 
 /** CPU time of the subject, user and system, in microseconds a request: whole answers over 32 connections for so long. */
 export function cpuPerRequest(subject: Subject, seconds: number): Promise<number> {
@@ -21,7 +19,7 @@ export function cpuPerChunk(subject: Subject): Promise<number> {
   const request = streamRequest(subject, shape);
   return withConnections(subject.origin, streams, (connections) =>
     cpuOfEach(subject, async () => {
-      const frames = await Promise.all(connections.map((connection, index) => streamInTurn(connection, request, index)));
+      const frames = await Promise.all(connections.map((connection, index) => readStream(connection, request, index)));
       return frames.reduce((sum, each) => sum + each, 0);
     }),
   );
@@ -33,13 +31,11 @@ async function cpuOfEach({ process: { pid } }: Subject, work: () => Promise<numb
   return ((await cpuMicros(pid)) - before) / count;
 }
 
-async function streamInTurn(connection: Connection, request: Buffer, index: number): Promise<number> {
+async function readStream(connection: Connection, request: Buffer, index: number): Promise<number> {
   // Spread over the pace, as callers who know nothing of each other are.
   await sleep((index / streams) * shape.paceMs);
-  for (let stream = 0; stream < streamsEach; stream += 1) {
-    const reader = new FrameReader();
-    expectOk(await connection.ask(request, (bytes) => reader.take(bytes)));
-    if (reader.received !== shape.frames || !reader.done) throw new Error(`a stream of the benchmark had ${reader.received} frames`);
-  }
-  return streamsEach * shape.frames;
+  const reader = new FrameReader();
+  expectOk(await connection.ask(request, (bytes) => reader.take(bytes)));
+  if (reader.received !== shape.frames || !reader.done) throw new Error(`a stream of the benchmark had ${reader.received} frames`);
+  return reader.received;
 }

@@ -31,8 +31,8 @@ export function readOptions(argv: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...argv],
     options: {
-      rounds: { type: 'string', default: '6' },
-      seconds: { type: 'string', default: '2' },
+      rounds: { type: 'string', default: '12' },
+      seconds: { type: 'string', default: '1' },
       calls: { type: 'string', default: '1000' },
       streams: { type: 'string', default: '1000' },
       'pace-ms': { type: 'string', default: '100' },
