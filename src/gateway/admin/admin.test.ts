@@ -52,7 +52,9 @@ test('tells who waits and who runs, where', async () => {
   const calls = [1, 2, 3].map(() => gateway.post({ model: 'm' }, { signal: abort.signal }).catch(() => undefined));
   await eventually(async () => {
     const { models } = (await (await ask('/queues')).json()) as { models: object[] };
-    expect(models).toMatchObject([{ model: 'ns/m', held: 0, queued: 2, running: 1, replicas: [{ name: 'm-0', ready: true, running: 1 }] }]);
+    expect(models).toMatchObject([
+      { model: 'ns/m', held: 0, queued: 2, running: 1, replicas: [{ name: 'm-0', ready: true, running: 1, health: 'well' }] },
+    ]);
   });
   abort.abort();
   await Promise.all(calls);

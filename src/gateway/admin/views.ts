@@ -18,7 +18,12 @@ export function queueViews(models: Iterable<Model>): readonly object[] {
       tokensInFlight: line.tokensInFlight,
       serviceMillis: line.experience.serviceMs === undefined ? null : Math.round(line.experience.serviceMs),
       loading: spec.loading ?? null,
-      replicas: [...line.replicas].map(({ name, ready, inFlight }) => ({ name, ready, running: inFlight })),
+      replicas: [...line.replicas].map(({ name, ready, inFlight, wedged, health }) => ({
+        name,
+        ready,
+        running: inFlight,
+        health: wedged ? 'wedged' : health.kind,
+      })),
     };
   });
 }
