@@ -12,9 +12,9 @@ import type { Replica } from './replica.ts';
 import { errorEvent, workerErrorEvent } from './sse.ts';
 import { after } from './timers.ts';
 
-/** How an attempt ended: `answered` (also when the answer broke off), or with nothing sent to the caller. */
+/** How an attempt ended: `answered` (also when the answer `broke` off after it had begun), or with nothing sent to the caller. */
 export type AttemptResult =
-  | { readonly kind: 'answered' }
+  | { readonly kind: 'answered'; readonly broke?: HttpError }
   | { readonly kind: 'failed'; readonly failure: AttemptFailure }
   | { readonly kind: 'refused'; readonly error: HttpError | CallerGone };
 
@@ -170,7 +170,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     if (whole) response.end();
     else if (this.body.mode === 'events') response.end(this.exchange.translation?.answer.error(error) ?? errorEvent(error));
     else response.destroy();
-    this.settle({ kind: 'answered' });
+    this.settle(whole ? { kind: 'answered' } : { kind: 'answered', broke: error });
   }
 
   /** The caller has got comments of server-sent events and the replica has answered with something else: an error, or what it should not. */

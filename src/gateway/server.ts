@@ -79,6 +79,9 @@ export class DataPlane {
       // Two keys become one that nobody has; Node would take the first, and others who read the request maybe the second.
       joinDuplicateHeaders: true,
       noDelay: true,
+      // A caller whose machine or network is gone says nothing more: his kernel is asked whether he is there.
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
     };
     this.tlsServer = identity && createTlsServer({ ...options, ...tlsOptions(identity), handshakeTimeout: limits.headersTimeoutMs });
     this.server = this.tlsServer ?? createServer(options);

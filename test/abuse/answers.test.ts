@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../../src/kube/testing/eventually.fake.ts';
 import { usageEvent } from '../fakes/mock-worker.ts';
@@ -9,9 +10,10 @@ import { startWorld, type World } from './world.ts';
 // What callers get of a worker whose answers are not as they should be. One world for all: each answer meets what the others left.
 
 let world: World;
+const log: unknown[] = [];
 let worker: HostileWorker;
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startWorld({ logger: pino({ base: null }, { write: (line: string) => void log.push(JSON.parse(line)) }) });
   worker = await startHostileWorker();
   world.serveAlso('evil', [worker.origin]);
   world.serveAlso('impatient', [worker.origin], { firstTokenTimeoutMs: 400, idleStreamTimeoutMs: 400, requestTimeoutMs: 1_200 });
@@ -111,6 +113,15 @@ test.each<[string, Script, string]>([
   expect(received).toContain(`"code":"${code}"`);
   expect(received).not.toContain('[DONE]');
   expect(received.endsWith('0\r\n\r\n')).toBe(true);
+});
+
+test('the log tells why an answer broke off, and nothing of what it said', async () => {
+  log.length = 0;
+  await answerTo(plays(`${events}Transfer-Encoding: chunked\r\n\r\n${chunk(event('a secret'))}`), { stream: true });
+  await answerTo(plays(`${json}Content-Length: 100\r\n\r\n{"a secret":`), { stream: false });
+  const told = { model: 'ns/evil', replica: 'evil-0', failure: expect.stringContaining('closed'), msg: 'an answer broke off' };
+  await eventually(() => expect(log).toEqual([expect.objectContaining(told), expect.objectContaining(told)]));
+  expect(JSON.stringify(log)).not.toContain('secret');
 });
 
 test.each<[string, string]>([

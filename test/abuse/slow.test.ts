@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { platform } from 'node:os';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../src/kube/testing/eventually.fake.ts';
 import { startMockWorker } from '../fakes/mock-worker.ts';
@@ -90,3 +92,27 @@ test('who reads slowly, or waits long for a replica, is not', async () => {
   expect(received.match(/token-\d+ /g)).toHaveLength(40);
   await world.calm();
 });
+
+/** Connections of a port of this machine that are open, as the kernel tells them (Linux, proc_net_tcp.txt): `02` is the timer of keep-alive. */
+async function timersOf(port: string): Promise<(string | undefined)[]> {
+  const local = `:${Number(port).toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((row) => row.trim().split(/\s+/));
+  return rows.filter(([, address, , state]) => address?.endsWith(local) && state === '01').map(([, , , , , timer]) => timer?.slice(0, 2));
+}
+
+test.skipIf(platform() !== 'linux')(
+  'a caller who has vanished without a word is asked whether he is there (needs Linux to look)',
+  async () => {
+    await using world = await startWorld();
+    const worker = await startMockWorker({ fault: 'hang' });
+    onTestFinished(() => worker.close());
+    world.serveAlso('silent', [worker.origin]);
+    const text = '{"model":"silent"}';
+    const caller = new RawCaller(world.gateway.url).say(head(world, `Content-Length: ${text.length}`) + text);
+    await eventually(() => worker.seen.length === 1);
+    const { port } = new URL(world.gateway.url);
+    await eventually(async () => expect(new Set(await timersOf(port))).toEqual(new Set(['02'])));
+    caller.leave();
+    await world.calm();
+  },
+);

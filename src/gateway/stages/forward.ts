@@ -34,15 +34,17 @@ export const forward: Stage = async (exchange, { clock, logger, models }) => {
     if (usage) lease.settle(usage.promptTokens, usage.completionTokens);
     if (usage && result.kind === 'answered' && exchange.outcome === 200) line.experience.noteOutput(usage.completionTokens);
     lease.release(result.kind !== 'failed');
+    const told = () => ({ requestId: exchange.id, model: spec.key, replica: replica.name });
+    const broke = brokeOff(result);
+    if (broke) logger.warn({ ...told(), failure: describeError(broke.cause ?? broke) }, 'an answer broke off');
     if (result.kind === 'answered') return;
     if (result.kind === 'refused') throw result.error;
 
     const { failure } = result;
     failures.push(failure);
-    const told = { requestId: exchange.id, model: spec.key, replica: replica.name };
     const harmless = failure.kind === 'left' || failure.kind === 'loading';
-    if (harmless) logger.debug({ ...told, failure: failure.kind }, 'a replica that cannot serve sent a request away');
-    else logger.warn({ ...told, failure: tell(failure) }, 'replica failed');
+    if (harmless) logger.debug({ ...told(), failure: failure.kind }, 'a replica that cannot serve sent a request away');
+    else logger.warn({ ...told(), failure: tell(failure) }, 'replica failed');
     if (!mayRetry(failures, prospects())) throw upstreamFailed(exchange, failure);
 
     avoided.set(replica, epoch);
@@ -53,6 +55,12 @@ export const forward: Stage = async (exchange, { clock, logger, models }) => {
     if (exchange.gone) throw new CallerGone();
   }
 };
+
+/** Why an answer did not come to its end, unless it is this gateway that ends; what is retried is told elsewhere. */
+function brokeOff(result: AttemptResult): HttpError | undefined {
+  const error = result.kind === 'answered' ? result.broke : result.kind === 'refused' ? result.error : undefined;
+  return error instanceof HttpError && error.status !== 503 ? error : undefined;
+}
 
 /** How the replica did; undefined when it was not its doing: the caller left, or the replica is about to go or to load. */
 function verdictOn(result: AttemptResult, outcome: number): 'answered' | 'failed' | undefined {
