@@ -5,8 +5,8 @@ import type { Script } from './script.ts';
 /** No answer in this time means that the server is gone: nobody waits longer for it. */
 export const commandTimeoutMs = 250;
 const connectTimeoutMs = 2_000;
-/** A connection that is silent for so long though something was asked is closed: the host behind it may be gone for good. */
-const silenceMs = 1_000;
+/** A new connection that is silent for so long is closed. Less than a process may be busy with other things. */
+const silenceMs = 5_000;
 const longestPauseMs = 1_000;
 
 /** A server that was gone is used again after this long, at a time of each gateway's own within the spread. */
@@ -118,10 +118,17 @@ export class RedisLink {
     this.returning = setTimeout(
       () => {
         // Without a connection there is nothing to try: its return brings us here again.
-        if (this.redis.status === 'ready') answered(this.redis.ping()).then(this.comeBack, () => this.returnLater());
+        if (this.redis.status !== 'ready') return;
+        // The host behind a silent connection may be gone for good.
+        answered(this.redis.ping()).then(this.comeBack, () => this.reconnect());
       },
       restMs + this.random() * returnSpreadMs,
     ).unref();
+  }
+
+  private reconnect(): void {
+    // Where the connection was lost meanwhile, the next one is on its way.
+    if (this.state === 'lost' && this.redis.status === 'ready') this.redis.disconnect(true);
   }
 
   private readonly comeBack = (): void => {
