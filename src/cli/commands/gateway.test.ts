@@ -68,6 +68,18 @@ function start(...flags: string[]): RunningCommand & { url: () => Promise<string
   return { ...command, url };
 }
 
+test('records who calls through a balancer that speaks the PROXY protocol', async () => {
+  const log = join(directory, 'usage.jsonl');
+  const { url } = start('--port', '0', '--proxy-protocol', '--proxy-protocol-from', '127.0.0.0/8', '--usage-log', log);
+  const port = Number(new URL(await url()).port);
+  await eventually(async () => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write('PROXY TCP4 192.0.2.7 10.0.0.1 40000 443\r\nGET /v1/models HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n');
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 401 /); // it knows the keys by now
+  });
+  await eventually(async () => expect(await readFile(log, 'utf8')).toContain('"from":"192.0.2.7"'));
+});
+
 test('serves the cluster of the kubeconfig, and at SIGTERM ends with its last stream', async () => {
   const { child, url, output } = start('--port', '0');
   const origin = await url();

@@ -213,7 +213,7 @@ test.skipIf(noHaproxy)(`a real HAProxy tells who calls (${noHaproxy ?? 'both ver
         const socket = connect(from);
         socket.on('error', () => {}); // it does not listen yet
         const wire = isSecure ? connectTls({ socket, rejectUnauthorized: false }).on('error', () => {}) : socket;
-        wire.end(refused.replace('Host', 'Connection: close\r\nHost'));
+        wire.write(refused.replace('Host', 'Connection: close\r\nHost'));
         expect(await lastWords(wire)).toMatch(/^HTTP\/1\.1 401 /);
       }, 10_000),
     );
