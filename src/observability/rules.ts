@@ -198,9 +198,9 @@ const accounts: AlertGroup = {
       severity: 'warning',
       summary: '{{ $labels.namespace }}/{{ $labels.pod }} loses usage records.',
       description:
-        'About {{ $value | humanize }} records of the last 15 minutes could not be written and are gone: sums by `modelfleet usage` are too small by them.',
+        'About {{ $value | humanize }} records of the last 15 minutes could not be kept and are gone: sums over them are too small.',
       runbook:
-        'The log of the pod says why: “cannot be written”. Usually a volume that is full or gone: see its size, and the size and number of files in `gateway.usageLog`.',
+        'The log of the pod says why: “the usage log cannot be written”, or “the stream of usage records is gone”. Usually a volume that is full or gone: see its size, and the size and number of files in `gateway.usageLog`. Or a Redis that was away for longer than 32 MiB of records could wait.',
     },
   ],
 };
