@@ -99,6 +99,25 @@ describe.skipIf(!possible)('a release of the chart', () => {
       expect(await replicas()).toBe('2');
     });
 
+    test('changes what gateways share, log, show and believe', { timeout: 60_000 }, async () => {
+      const values = {
+        redis: { secretName: 'redis', caSecretName: 'redis-tls' },
+        responseCache: { store: 'redis' },
+        usageStream: { name: 'modelfleet:usage' },
+        usageLog: { enabled: true, output: 'file' },
+        admin: { enabled: true, tokenSecretName: 'admin' },
+        proxyProtocol: { enabled: true, from: ['192.0.2.0/24'] },
+        corsOrigins: ['*'],
+      };
+      await release('upgrade', name, chart, '--set-json', `gateway=${JSON.stringify(values)}`);
+      const pod = ['get', 'deployment', 'modelfleet-gateway', '-n', namespace, '-o'];
+      const names = (path: string) => run([...pod, `jsonpath={.spec.template.spec.${path}[*].name}`]);
+      expect(await names('containers[0].env')).toBe('MODELFLEET_LOG_LEVEL MODELFLEET_REDIS_URL POD_NAME');
+      expect(await names('volumes')).toBe('tmp stats-token admin-token redis-ca usage');
+      await release('upgrade', name, chart, '--reset-values');
+      expect(await names('volumes')).toBe('tmp stats-token');
+    });
+
     test('leaves the definitions and what they define when it goes, says so, and takes them up again', { timeout: 120_000 }, async () => {
       expect(await release('uninstall', name)).toMatch(/kept.*modeldeployments\.modelfleet\.dev.*tenants\.modelfleet\.dev/s);
       expect(await run(['get', deploymentsCrd, '-A', '-o', 'name'])).toContain('smollm2');

@@ -66,7 +66,19 @@ annotations:
 {{- .Values.gateway.stats.tokenSecretName | default (printf "%s-stats-token" (include "modelfleet.fullname" .)) -}}
 {{- end -}}
 
-{{- /* Environment of the gateway: the address of Redis, which may be a secret, and the name of its folder for usage logs. */ -}}
+{{- /* Fails where something needs the Redis of gateway.redis, and there is none. Its address may come by the environment. Give root and what. */ -}}
+{{- define "modelfleet.needsRedis" -}}
+{{- $gateway := .root.Values.gateway -}}
+{{- $given := or $gateway.redis.url $gateway.redis.secretName $gateway.extraEnvFrom -}}
+{{- range $gateway.extraEnv -}}
+{{- $given = or $given (eq .name "MODELFLEET_REDIS_URL") -}}
+{{- end -}}
+{{- if not $given -}}
+{{- fail (printf "%s needs gateway.redis.url or gateway.redis.secretName" .what) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Environment of the gateway: addresses of Redis, which may be secrets, and the name of its folder for usage logs. */ -}}
 {{- define "modelfleet.gatewayEnv" -}}
 {{- with .Values.gateway.redis }}
 {{- if and .url .secretName -}}
@@ -81,6 +93,15 @@ annotations:
 {{- else if .url }}
 - name: MODELFLEET_REDIS_URL
   value: {{ .url | quote }}
+{{- end }}
+{{- end }}
+{{- with .Values.gateway.responseCache }}
+{{- if .secretName }}
+- name: MODELFLEET_RESPONSE_CACHE
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secretName | quote }}
+      key: {{ .secretKey | quote }}
 {{- end }}
 {{- end }}
 {{- if include "modelfleet.usageFile" . }}
