@@ -70,6 +70,8 @@ for (const { program, missing, title } of storePrograms) {
       await ask();
       await eventually(async () => expect(await ask()).toBe('hit'));
       server.freeze();
+      expect(await cache.get('a')).toBeUndefined();
+      expect(cache.usable).toBe(true); // nobody has waited until it counts as gone
       const startedAt = performance.now();
       for (let asked = 0; asked < 10; asked += 1) expect(await ask()).toBe('miss');
       await eventually(() => expect(cache.usable).toBe(false));
