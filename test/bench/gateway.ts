@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startSubjects } from './gateway/baselines.ts';
-import { cpuPerChunk, cpuPerRequest } from './gateway/cpu.ts';
+import { cpuPerChunk, cpuPerRequest, warmUp } from './gateway/cpu.ts';
 import { type Findings, type MeasuredStreams, reportOf } from './gateway/findings.ts';
 import { measureAnswers, measureFirstFrames } from './gateway/latency.ts';
 import { type Options, type Part, readOptions } from './gateway/options.ts';
@@ -34,7 +34,7 @@ async function measure({ only, rounds, seconds }: Options): Promise<Findings> {
   const { direct, gateway, shared, bare, nginx, portkey } = subjects ?? {};
   const proxies = present([gateway, bare, nginx, shared]);
   const all = present([...proxies, portkey]);
-  if (compared) await told('warm-up', () => warmUp(all));
+  if (compared) await told('warm-up', () => warmUpAll(all));
   const warmAt = steadyMicros();
 
   const part = <T>(name: Part, work: () => Promise<T>, otherwise: T) => (only.has(name) ? told(name, work) : otherwise);
@@ -76,9 +76,9 @@ function steadyMicros(): number {
   return Number(process.hrtime.bigint() / 1_000n);
 }
 
-/** Until V8 has compiled what is hot. */
-async function warmUp(subjects: readonly Subject[]): Promise<void> {
-  for (const subject of subjects) await ifAnswered((each) => cpuPerRequest(each, 4 * options.seconds))(subject);
+async function warmUpAll(subjects: readonly Subject[]): Promise<void> {
+  const turn = ifAnswered((subject) => warmUp(subject, 8 * options.seconds));
+  for (const subject of subjects) await turn(subject);
 }
 
 /** On a machine that is busy with other things a proxy may be too slow for its own time limits: that round is left out, and a line says so. */

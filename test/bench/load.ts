@@ -79,12 +79,20 @@ export async function withConnections<T>(
   }
 }
 
-/** Asks on each connection again as soon as it is answered, for `durationMs`; resolves with how many answers came. Fails when one is no 200. */
-export async function askFor(durationMs: number, connections: readonly Connection[], request: Buffer): Promise<number> {
+/**
+ * Asks on each connection again as soon as it is answered, for `durationMs` or until `atMost` answers have come; resolves with how many came.
+ * Fails when one is no 200.
+ */
+export async function askFor(
+  durationMs: number,
+  connections: readonly Connection[],
+  request: Buffer,
+  atMost = Number.POSITIVE_INFINITY,
+): Promise<number> {
   const until = performance.now() + durationMs;
   let answers = 0;
   const caller = async (connection: Connection) => {
-    while (performance.now() < until) {
+    while (performance.now() < until && answers < atMost) {
       expectOk(await connection.ask(request));
       answers += 1;
     }

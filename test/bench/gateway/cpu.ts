@@ -8,6 +8,15 @@ const callers = 32;
 const streams = 100;
 const shape = { frames: 64, paceMs: 20 };
 
+/** V8 has compiled by then what is hot; counted, because on a busy machine a time would not do. */
+const warmRequests = 10_000;
+
+/** Asks until it is warm, for so long at most; resolves with how many answers came. */
+export function warmUp(subject: Subject, atMostSeconds: number): Promise<number> {
+  const request = wholeRequest(subject);
+  return withConnections(subject.origin, callers, (connections) => askFor(atMostSeconds * 1_000, connections, request, warmRequests));
+}
+
 /** CPU time of the subject, user and system, in microseconds a request: whole answers over 32 connections for so long. */
 export function cpuPerRequest(subject: Subject, seconds: number): Promise<number> {
   const request = wholeRequest(subject);
