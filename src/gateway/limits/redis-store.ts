@@ -4,6 +4,7 @@ import { describeError } from '../../core/failure.ts';
 import type { Logger } from '../../core/logger.ts';
 import { type RedisAddress, RedisLink } from '../redis/link.ts';
 import { MemoryStore } from './memory-store.ts';
+import { Owed } from './owed.ts';
 import { type Settlement, SharedCounters } from './shared-counters.ts';
 import type { Demand, LimitStore, Reading, Verdict } from './store.ts';
 
@@ -12,9 +13,6 @@ const renewMs = 20_000;
 
 /** For this long after an outage the local count must agree too: the store may have forgotten the minute before it. */
 const distrustMs = 61_000;
-
-/** How many ended requests are remembered for a store that is gone. */
-const maxOwed = 10_000;
 
 /** So much is asked at once where much is to be asked, so that requests need not wait for it. */
 const batchSize = 64;
@@ -40,8 +38,7 @@ export class RedisStore implements LimitStore {
   private readonly running = new Map<string, readonly string[]>();
   private readonly options: RedisStoreOptions;
   private readonly renewing: NodeJS.Timeout;
-  private owed: Settlement[] = [];
-  private forgotten = 0;
+  private readonly owed = new Owed();
   private distrustUntil = 0;
 
   constructor(options: RedisStoreOptions) {
@@ -74,7 +71,7 @@ export class RedisStore implements LimitStore {
     const change = this.running.delete(demand.lease) ? tokens - demand.tokens : tokens;
     const settlement: Settlement = { demand, takenAt, change };
     if (this.shared) void this.pay(settlement);
-    else this.owe(settlement);
+    else this.owed.add(settlement);
   }
 
   /** As all gateways count them together; while the store is gone, what this gateway still gives. */
@@ -91,7 +88,7 @@ export class RedisStore implements LimitStore {
   /** Ends the connection once what was settled has arrived; requests that still run are settled no more. */
   async close(): Promise<void> {
     clearInterval(this.renewing);
-    if (this.shared) for (const settlement of this.owed.splice(0)) void this.pay(settlement);
+    await this.payBack();
     await this.link.close();
   }
 
@@ -132,28 +129,22 @@ export class RedisStore implements LimitStore {
   private back(): void {
     const { clock, logger } = this.options;
     this.distrustUntil = clock.now() + distrustMs;
-    logger.info({ owed: this.owed.length, forgotten: this.forgotten }, 'the shared store of limits is back');
-    this.forgotten = 0;
+    logger.info({ owed: this.owed.size }, 'the shared store of limits is back');
     void this.renew();
     void this.payBack();
   }
 
   private async payBack(): Promise<void> {
-    while (this.owed.length > 0 && this.shared) {
-      await Promise.all(this.owed.splice(0, batchSize).map((settlement) => this.pay(settlement)));
+    while (this.owed.size > 0 && this.shared) {
+      await Promise.all(this.owed.take(batchSize).map((settlement) => this.pay(settlement)));
     }
   }
 
   private pay(settlement: Settlement): Promise<void> {
     return this.counters.settle(settlement).catch((cause: unknown) => {
       this.link.lose(cause);
-      this.owe(settlement);
+      this.owed.add(settlement);
     });
-  }
-
-  private owe(settlement: Settlement): void {
-    if (this.owed.length < maxOwed) this.owed.push(settlement);
-    else this.forgotten += 1;
   }
 
   /** Tells the store which requests still run here, also those that it has forgotten. */
