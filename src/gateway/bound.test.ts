@@ -53,13 +53,13 @@ test('who needs one replica waits for it, and holds up nobody who does not', () 
 
 test('whose turn comes while the one that he needs is busy stands aside, and comes first when it is free', () => {
   const { ask } = lineOfTwo();
-  const running = [ask(), ask()];
-  const bound = ask({ home: 'b' });
-  const waiting = [ask(), ask()];
-  leaseOf(running[0] as Place)?.release();
-  expect(idsOf(...running, bound, ...waiting)).toEqual(['a', 'b', undefined, 'a', undefined]);
-  leaseOf(running[1] as Place)?.release();
-  expect(idsOf(bound, ...waiting)).toEqual(['b', 'a', undefined]);
+  const [inA, inB] = [ask(), ask()];
+  const [first, bound, second, third] = [ask(), ask({ home: 'b' }), ask(), ask()];
+  leaseOf(inA)?.release();
+  leaseOf(first)?.release();
+  expect(idsOf(first, bound, second, third)).toEqual(['a', undefined, 'a', undefined]);
+  leaseOf(inB)?.release();
+  expect(idsOf(bound, third)).toEqual(['b', undefined]);
 });
 
 test('a replica that is gone or no longer ready is not waited for', () => {
