@@ -1,4 +1,5 @@
 import { type Exchange, given } from './exchange.ts';
+import { Parts } from './parts.ts';
 import { EventCutter } from './sse.ts';
 
 /** A whole answer longer than this is passed on as it comes. */
@@ -15,8 +16,7 @@ export class AnswerBody {
   mode: Mode = 'whole';
   private readonly exchange: Exchange;
   private readonly cutter = new EventCutter();
-  private collected: Buffer[] = [];
-  private collectedBytes = 0;
+  private readonly collected = new Parts();
 
   constructor(exchange: Exchange) {
     this.exchange = exchange;
@@ -59,9 +59,7 @@ export class AnswerBody {
 
   /** All that was collected, as the replica sent it. */
   takeCollected(): Buffer {
-    const [first, ...more] = this.collected;
-    this.collected = [];
-    return first && more.length === 0 ? first : Buffer.concat(first ? [first, ...more] : []);
+    return this.collected.take();
   }
 
   private events(events: Buffer | undefined): Buffer | undefined {
@@ -76,11 +74,10 @@ export class AnswerBody {
     return bytes;
   }
 
-  /** Keeps a part of a whole answer; gives back everything when it gets too long to keep. */
+  /** Keeps a part of a whole answer; gives back everything when it gets too long to keep. Where events are due, such an answer is none. */
   private collect(chunk: Buffer): Buffer | undefined {
-    this.collected.push(chunk);
-    this.collectedBytes += chunk.length;
-    if (this.collectedBytes <= maxCollectedBytes || this.exchange.inEvents) return undefined;
+    if (this.collected.size <= maxCollectedBytes) this.collected.add(chunk);
+    if (this.collected.size <= maxCollectedBytes || this.exchange.inEvents) return undefined;
     this.mode = 'raw';
     return this.piece(this.takeCollected());
   }

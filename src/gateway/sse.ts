@@ -1,5 +1,6 @@
 import type { HttpError } from '../core/errors.ts';
 import { isJsonObject } from '../core/json.ts';
+import { Parts } from './parts.ts';
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
@@ -7,9 +8,6 @@ const doneEvent = 'data: [DONE]';
 
 /** An event longer than this is passed on in pieces, rather than held. */
 const maxHeldBytes = 1_048_576;
-
-/** Of an event that comes in more pieces they are put together, because each costs more than its bytes. */
-const maxPieces = 1_024;
 
 /** An event ends with two line feeds, each maybe behind a carriage return. */
 const longestEnd = 4;
@@ -21,37 +19,29 @@ const nothing: Buffer = Buffer.alloc(0);
  * that breaks can be closed with an error event of its own. No byte is changed, added or lost.
  */
 export class EventCutter {
-  private held: Buffer[] = [];
-  private heldBytes = 0;
+  private readonly held = new Parts();
   /** The end of what is held, because an event may end across two chunks. */
   private seam: Buffer = nothing;
   private last: Buffer | undefined;
 
   /** What may be passed on now; undefined while the event is incomplete. Each byte is looked at once, however many chunks an event has. */
   take(chunk: Buffer): Buffer | undefined {
-    if (this.heldBytes === 0 && endsEvent(chunk, chunk.length)) {
+    if (this.held.size === 0 && endsEvent(chunk, chunk.length)) {
       this.last = chunk;
       return chunk;
     }
     const fresh = this.seam.length === 0 ? chunk : Buffer.concat([this.seam, chunk]);
-    const total = this.heldBytes + chunk.length;
-    const end = total > maxHeldBytes ? fresh.length : lastEventEnd(fresh);
-    if (end === 0) {
-      this.hold(chunk, total, fresh);
-      return undefined;
-    }
-    const cut = chunk.length - (fresh.length - end);
-    const head = chunk.subarray(0, cut);
-    this.last = this.held.length === 0 ? head : Buffer.concat([...this.held, head]);
-    this.held = [];
-    const rest = chunk.subarray(cut);
-    this.hold(rest, rest.length, rest);
-    return this.last;
+    const end = this.held.size + chunk.length > maxHeldBytes ? fresh.length : lastEventEnd(fresh);
+    const cut = end === 0 ? 0 : chunk.length - (fresh.length - end);
+    const events = end === 0 ? undefined : this.completed(chunk.subarray(0, cut));
+    if (cut < chunk.length) this.held.add(chunk.subarray(cut));
+    this.seam = this.held.size === 0 ? nothing : fresh.subarray(Math.max(end, fresh.length - longestEnd + 1));
+    return events;
   }
 
   /** What is left when the stream has ended well. */
   rest(): Buffer | undefined {
-    return this.heldBytes === 0 ? undefined : Buffer.concat(this.held);
+    return this.held.size === 0 ? undefined : this.held.take();
   }
 
   /** Whether `[DONE]` has been passed on: then the answer is whole, however the connection ended. */
@@ -59,12 +49,11 @@ export class EventCutter {
     return this.last?.subarray(-64).toString('latin1').trimEnd().endsWith(doneEvent) ?? false;
   }
 
-  /** Keeps a part of an event until the rest comes; `fresh` ends with what may belong to the event's end. */
-  private hold(part: Buffer, total: number, fresh: Buffer): void {
-    if (this.held.length === maxPieces) this.held = [Buffer.concat(this.held)];
-    if (part.length > 0) this.held.push(part);
-    this.heldBytes = total;
-    this.seam = total === 0 ? nothing : fresh.subarray(-longestEnd + 1);
+  /** What was held, and this that completes it. */
+  private completed(end: Buffer): Buffer {
+    if (this.held.size > 0) this.held.add(end);
+    this.last = this.held.size > 0 ? this.held.take() : end;
+    return this.last;
   }
 }
 

@@ -19,7 +19,7 @@ export type GatewaySoakOptions = {
 };
 
 /** What was left after so many requests. */
-export type Look = Remains & { readonly requests: number; readonly requestsPerSecond: number };
+type Look = Remains & { readonly requests: number; readonly requestsPerSecond: number };
 
 /** What a soak found. `problems` is empty when all is well. */
 export type GatewaySoakReport = {

@@ -1,5 +1,6 @@
 import { errors, type HttpError } from '../../core/errors.ts';
 import { CallerGone } from '../exchange.ts';
+import { Parts } from '../parts.ts';
 import type { Stage } from '../pipeline.ts';
 
 /** Reads the whole body, up to the size limit. It is kept as it came: these bytes go on to the worker. */
@@ -8,19 +9,17 @@ export const read: Stage = (exchange, { maxBodyBytes }) => {
   // A caller may wait for a word before he sends the body; HTTP/1.0 knows none (RFC 9110 section 10.1.1).
   if (request.headers.expect !== undefined && request.httpVersionMinor > 0) response.writeContinue();
   return new Promise<undefined>((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
+    const parts = new Parts();
     const settle = (error?: HttpError | CallerGone) => {
       request.off('data', onData).off('end', onEnd);
       exchange.onCut = undefined;
       if (error) return reject(error);
-      exchange.body = chunks.length === 1 ? (chunks[0] ?? exchange.body) : Buffer.concat(chunks);
+      exchange.body = parts.take();
       resolve(undefined);
     };
     const onData = (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > maxBodyBytes) settle(errors.bodyTooLarge(maxBodyBytes));
-      else chunks.push(chunk);
+      if (parts.size + chunk.length > maxBodyBytes) settle(errors.bodyTooLarge(maxBodyBytes));
+      else parts.add(chunk);
     };
     const onEnd = () => settle();
     exchange.onCut = (why) => settle(why === 'gone' ? new CallerGone() : errors.draining());
