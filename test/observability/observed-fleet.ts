@@ -17,6 +17,7 @@ import { pullModel } from '../../src/worker/artifacts/pull/pull.ts';
 import { type RunningCommand, startModelfleet } from '../fakes/command.ts';
 import { freePort } from '../fakes/free-port.ts';
 import { smollm2 } from '../fakes/local-mode.ts';
+import { limitStoreFlags } from './limit-store.ts';
 
 /** An address to scrape, with the labels that a ServiceMonitor or PodMonitor gives its series. */
 export type Target = { readonly address: string; readonly job: string; readonly labels: Readonly<Record<string, string>> };
@@ -28,8 +29,8 @@ const graceMs = 20_000;
 const main = join(import.meta.dirname, '../../src/cli/main.ts');
 
 /**
- * What a cluster runs, on this machine: the controller (elected) and the gateway as processes of their own, the worker of a real model,
- * and a second deployment whose model file is missing, so that failures are seen too.
+ * What a cluster runs, on this machine: the controller (elected) and the gateway as processes of their own, with a store of limits where
+ * Redis is installed, the worker of a real model, and a second deployment whose model file is missing, so that failures are seen too.
  */
 export class ObservedFleet implements AsyncDisposable {
   readonly targets: readonly Target[];
@@ -104,6 +105,7 @@ export class ObservedFleet implements AsyncDisposable {
     });
 
     const usageLog = join(folder, 'usage.jsonl');
+    const limitStore = await limitStoreFlags(folder, opened);
     const [operations = 0, callers = 0, metrics = 0] = await Promise.all([freePort(), freePort(), freePort()]);
     const run = (...argv: string[]): RunningCommand => {
       const command = startModelfleet(...argv, '--kubeconfig', kubeconfig, '--host', '127.0.0.1');
@@ -111,7 +113,18 @@ export class ObservedFleet implements AsyncDisposable {
       return command;
     };
     const commands = [
-      run('gateway', '--port', String(callers), '--metrics-port', String(metrics), '--drain-timeout', '1s', '--usage-log', usageLog),
+      run(
+        'gateway',
+        '--port',
+        String(callers),
+        '--metrics-port',
+        String(metrics),
+        '--drain-timeout',
+        '1s',
+        '--usage-log',
+        usageLog,
+        ...limitStore,
+      ),
       run('controller', '--port', String(operations), '--worker-image', 'worker', '--leader-elect', '--leader-election-namespace', system),
     ];
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
+import { noRedis } from '../../src/gateway/testing/redis-server.fake.ts';
 import { eventually } from '../../src/kube/testing/eventually.fake.ts';
 import { ObservedFleet } from './observed-fleet.ts';
 import { hasPrometheus, withoutPrometheus } from './programs.ts';
@@ -9,7 +10,7 @@ import { dashboardDocuments, panelQueries } from './queries.ts';
 /** Panels that show nothing while all is well. */
 const empty: Readonly<Record<string, string>> = {
   'Modelfleet / Gateway / Retries by model (A)': 'no replica failed before it answered',
-  'Modelfleet / Gateway / Limits counted together (A)': 'the gateway is the only one',
+  ...(noRedis === undefined ? {} : { 'Modelfleet / Gateway / Limits counted together (A)': noRedis }),
   'Modelfleet / Gateway / Woken and put to sleep (A)': 'no model may sleep',
   'Modelfleet / Gateway / Woken and put to sleep (B)': 'no model may sleep',
 };
@@ -96,6 +97,7 @@ describe.skipIf(!hasPrometheus)(`with a Prometheus that scrapes a real run${with
     expect(await value('Models (B)', { model: 'default/broken' })).toBe('1');
     expect(await value('Failed loads and engines (A)', { reason: 'SourceNotFound' })).toBe('1');
     expect(await value('Controllers (A)')).toBe('1');
+    if (noRedis === undefined) expect(await value('Limits counted together (A)')).toBe('1');
   });
 
   test('Prometheus evaluates every alert', async () => {
