@@ -75,6 +75,19 @@ test.each([
   }
 });
 
+test('who sends one request after the other and reads no answer is cut off', async () => {
+  await using world = await startWorld({ unreadTimeoutMs: 400 });
+  const caller = new RawCaller(world.gateway.url);
+  caller.socket.pause();
+  const requests = ['GET /v1/models HTTP/1.1', 'Host: g', `Authorization: Bearer ${world.gateway.key}`, '', ''].join('\r\n').repeat(1_000);
+  // As much as the gateway takes: it stops reading while its answers are not read.
+  while (!caller.socket.destroyed && caller.socket.write(requests)) await new Promise((resolve) => setImmediate(resolve));
+  caller.say(requests);
+  // A write to a connection that was reset fails, also where nothing is read.
+  await eventually(() => caller.say('x').socket.destroyed);
+  await world.calm();
+});
+
 test('who reads slowly, or waits long for a replica, is not', async () => {
   await using world = await startWorld({ unreadTimeoutMs: 400 });
   const worker = await startMockWorker({ chunks: 40, chunkBytes: 65_536, delayMs: 1_500 });
