@@ -20,6 +20,7 @@ import { printReport, say } from './report.ts';
 const overloadLevels = [300, 1_200, 2_400];
 const overloadSeconds = 3;
 
+let interrupted = false;
 const options = readOptions(process.argv.slice(2));
 const findings = await measure(options);
 printReport(reportOf(findings, options));
@@ -27,8 +28,11 @@ printReport(reportOf(findings, options));
 async function measure({ only, rounds, seconds }: Options): Promise<Findings> {
   await using testbed = await Testbed.open();
   // What was started is ended too when this is: else it would go on, in nobody's way until the next benchmark.
-  const interrupted = () => void testbed[Symbol.asyncDispose]().finally(() => process.exit(1));
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, interrupted);
+  const end = () => {
+    interrupted = true;
+    void testbed[Symbol.asyncDispose]().finally(() => process.exit(1));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, end);
   const compared = only.has('requests') || only.has('chunks') || only.has('latency');
   const subjects = compared ? await startSubjects(testbed, options) : undefined;
   const { direct, gateway, shared, bare, nginx, portkey } = subjects ?? {};
@@ -87,6 +91,7 @@ function ifAnswered(turn: (subject: Subject) => Promise<number>): (subject: Subj
     try {
       return await turn(subject);
     } catch (error) {
+      if (interrupted) throw error;
       say(`${subject.name}: a round is left out: ${error instanceof Error ? error.message : error}`);
       return Number.NaN;
     }

@@ -35,6 +35,7 @@ export class Testbed {
   private readonly kubeconfig: string;
   private readonly image: ImageProgram;
   private readonly resources: AsyncDisposableStack;
+  private ended: Promise<void> | undefined;
 
   private constructor(opened: Opened & { key: string; kubeconfig: string; image: ImageProgram }, resources: AsyncDisposableStack) {
     this.folder = opened.folder;
@@ -99,7 +100,9 @@ export class Testbed {
     return process;
   }
 
+  /** Whoever calls it, and however often, waits until all has ended. */
   [Symbol.asyncDispose](): Promise<void> {
-    return this.resources.disposeAsync();
+    this.ended ??= this.resources.disposeAsync();
+    return this.ended;
   }
 }
