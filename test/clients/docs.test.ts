@@ -20,7 +20,7 @@ const packages = { openai: await pythonPackages('openai'), litellm: await python
 let world: ClientWorld;
 beforeAll(async () => {
   world = await ClientWorld.start();
-  await world.addModel('smollm2', world.engine.port);
+  await world.addReplica('smollm2', world.engine.port);
 });
 afterAll(() => world[Symbol.asyncDispose]());
 
@@ -32,7 +32,7 @@ for (const { title, language, code } of programs) {
   const { folder = '', missing } = packages[title === 'LiteLLM' ? 'litellm' : 'openai'];
   const skips = language === 'python' && missing !== undefined;
 
-  test.skipIf(skips)(`${title} gets an answer${skips ? ` (skipped: ${missing})` : ''}`, { timeout: 90_000 }, async () => {
+  test.skipIf(skips)(`${title} gets an answer${skips ? ` (skipped: ${missing})` : ''}`, { timeout: 180_000 }, async () => {
     const own = { OPENAI_BASE_URL: world.url, OPENAI_API_KEY: world.key };
     const env = { ...process.env, ...own, PYTHONPATH: folder, LITELLM_LOCAL_MODEL_COST_MAP: 'True' };
     const [command, ...flags] = commandFor(language);

@@ -12,13 +12,12 @@ describe.skipIf(missing !== undefined)(`LangChain${missing ? ` (skipped: ${missi
   let client: PythonClient;
   let own: { url: string; key: string; model: string };
   beforeAll(async () => {
-    client = new PythonClient('langchain_client', folder);
-    world = await ClientWorld.start();
+    [client, world] = await Promise.all([PythonClient.start('langchain_client', folder), ClientWorld.start()]);
     own = { url: world.url, key: world.key, model: 'scripted' };
-  }, 120_000);
+  }, 180_000);
   afterAll(async () => {
-    await client[Symbol.asyncDispose]();
-    await world[Symbol.asyncDispose]();
+    await client?.[Symbol.asyncDispose]();
+    await world?.[Symbol.asyncDispose]();
   });
 
   test('chats, whole and streamed, with usage', async () => {
@@ -57,6 +56,7 @@ describe.skipIf(missing !== undefined)(`LangChain${missing ? ` (skipped: ${missi
     ['an unknown model', { model: 'gpt-9' }, 'NotFoundError', 'model_not_found'],
     ['too long a prompt', { text: 'write too much' }, 'ContextOverflowError', 'context_length_exceeded'],
     ['a model that loads', { model: 'loading' }, 'InternalServerError', 'model_loading'],
+    ['a worker that fails', { text: 'fail' }, 'InternalServerError', 'engine_failed'],
     ['a stream that breaks off', { text: 'break off' }, 'APIError', 'stream_interrupted'],
   ])('%s is the exception that users catch', async (_, wrong, kind, code) => {
     const error = await client.fails('stream', { ...own, text: 'Hello', ...wrong });

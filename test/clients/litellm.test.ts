@@ -12,13 +12,12 @@ describe.skipIf(missing !== undefined)(`LiteLLM${missing ? ` (skipped: ${missing
   let client: PythonClient;
   let own: { url: string; key: string; model: string };
   beforeAll(async () => {
-    client = new PythonClient('litellm_client', folder);
-    world = await ClientWorld.start();
+    [client, world] = await Promise.all([PythonClient.start('litellm_client', folder), ClientWorld.start()]);
     own = { url: world.url, key: world.key, model: 'scripted' };
-  }, 120_000);
+  }, 180_000);
   afterAll(async () => {
-    await client[Symbol.asyncDispose]();
-    await world[Symbol.asyncDispose]();
+    await client?.[Symbol.asyncDispose]();
+    await world?.[Symbol.asyncDispose]();
   });
 
   test('chats, whole and streamed, with usage', async () => {
@@ -52,6 +51,7 @@ describe.skipIf(missing !== undefined)(`LiteLLM${missing ? ` (skipped: ${missing
     ['an unknown key', { key: 'mf-wrong' }, 'AuthenticationError'],
     ['an unknown model', { model: 'gpt-9' }, 'NotFoundError'],
     ['too long a prompt', { text: 'write too much' }, 'ContextWindowExceededError'],
+    ['a malformed field', { max_tokens: -1 }, 'BadRequestError'],
     ['a model that loads', { model: 'loading' }, 'ServiceUnavailableError'],
     ['a worker that fails', { text: 'fail' }, 'InternalServerError'],
   ])('%s is the exception that users catch', async (_, wrong, kind) => {
@@ -63,6 +63,12 @@ describe.skipIf(missing !== undefined)(`LiteLLM${missing ? ` (skipped: ${missing
     const { classes, message } = await client.fails('stream', { ...own, text: 'break off' });
     expect(classes).toEqual(expect.arrayContaining(['APIError']));
     expect(message).toContain('failed in the middle of the answer');
+  });
+
+  test('a quota that is used up is a RateLimitError', async () => {
+    const spent = { ...own, key: await world.keyWith({ tokensPerDay: 1 }), text: 'Hello' };
+    await client.ask('chat', spent);
+    expect((await client.fails('chat', { ...spent, retries: 2 })).classes[0]).toBe('RateLimitError');
   });
 
   test('a limit is a RateLimitError, and a retry waits as long as it tells', async () => {

@@ -168,6 +168,31 @@ test('the client waits as long as a limit tells it, and its one retry passes', a
   expect(answer.choices[0]?.message.content).toBe('Hello from the engine.');
 });
 
+test('a call that came before the model is tried again when the load should have ended', async () => {
+  await world.addLoading('soon', '50ms');
+  const statuses: number[] = [];
+  const watching: typeof fetch = async (url, init) => {
+    const response = await fetch(url, init);
+    statuses.push(response.status);
+    if (response.status === 503) await world.addReplica('soon', world.engine.port);
+    return response;
+  };
+  const client = new OpenAI({ baseURL: world.url, apiKey: world.key, maxRetries: 1, fetch: watching });
+  const answer = await client.chat.completions.create(said('Hello', 'soon'));
+  expect([statuses, answer.choices[0]?.message.content]).toEqual([[503, 200], 'Hello from the engine.']);
+});
+
+test('a caller who wants to be told of the load reads on, comments and all', async () => {
+  await world.addLoading('later', '50ms');
+  const stream = await openai.chat.completions.create(
+    { ...said('Hello', 'later'), stream: true },
+    { headers: { 'x-modelfleet-hold': 'heartbeat' } },
+  );
+  // The answer has begun, so there has been a comment.
+  await world.addReplica('later', world.engine.port);
+  expect(await read(stream)).toBe('Hello from the engine.');
+});
+
 test('a stream that breaks off is an error after what came, not an end', async () => {
   const heard: string[] = [];
   const error = await failure(read(await openai.chat.completions.create({ ...said('break off'), stream: true }), heard));

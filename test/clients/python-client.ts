@@ -29,8 +29,9 @@ export class PythonClient implements AsyncDisposable {
   private readonly end: Promise<never>;
   private said = '';
 
-  /** `program` is one of `programs/`; it gets no proxy, no tracing and no telemetry from the environment. */
-  constructor(program: string, packages: string) {
+  private steps = 0;
+
+  private constructor(program: string, packages: string) {
     const env = {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
@@ -52,11 +53,28 @@ export class PythonClient implements AsyncDisposable {
     this.end.catch(() => {}); // told to whoever waits for a step
   }
 
+  /**
+   * Starts a program of `programs/`; resolves once it has imported what it needs. It gets no proxy, no tracing and no telemetry from
+   * the environment.
+   */
+  static async start(program: string, packages: string): Promise<PythonClient> {
+    const client = new PythonClient(program, packages);
+    await client.tell('start', {});
+    return client;
+  }
+
   /** Does a step; rejects when the program ends instead. */
   async tell(step: string, args: object): Promise<Told> {
-    const answer = new Promise<Told>((resolve) => this.lines.once('line', (line) => resolve(JSON.parse(line) as Told)));
-    this.child.stdin.write(`${JSON.stringify({ step, args })}\n`);
-    return Promise.race([answer, this.end]);
+    this.steps += 1;
+    const id = this.steps;
+    const { promise, resolve } = Promise.withResolvers<Told>();
+    const listen = (line: string) => {
+      const told = JSON.parse(line) as Told & { id: number };
+      if (told.id === id) resolve(told);
+    };
+    this.lines.on('line', listen);
+    this.child.stdin.write(`${JSON.stringify({ id, step, args })}\n`);
+    return Promise.race([promise, this.end]).finally(() => this.lines.off('line', listen));
   }
 
   /** Does a step that must succeed; answers what it returned. */

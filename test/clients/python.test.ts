@@ -13,13 +13,12 @@ describe.skipIf(missing !== undefined)(`OpenAI’s client for Python${missing ? 
   let client: PythonClient;
   let own: { url: string; key: string };
   beforeAll(async () => {
-    client = new PythonClient('openai_client', folder);
-    world = await ClientWorld.start();
+    [client, world] = await Promise.all([PythonClient.start('openai_client', folder), ClientWorld.start()]);
     own = { url: world.url, key: world.key };
-  }, 120_000);
+  }, 180_000);
   afterAll(async () => {
-    await client[Symbol.asyncDispose]();
-    await world[Symbol.asyncDispose]();
+    await client?.[Symbol.asyncDispose]();
+    await world?.[Symbol.asyncDispose]();
   });
 
   const said = (text: string, model = 'scripted') => ({ ...own, model, text });
@@ -106,6 +105,21 @@ describe.skipIf(missing !== undefined)(`OpenAI’s client for Python${missing ? 
     // Seconds; by itself the client waits for less than one, so what passes shows that it has listened.
     expect(await client.fails('chat', next)).toMatchObject({ status: 429, retryAfter: expect.stringMatching(/^[1-4]$/) });
     expect(await client.ask('chat', { ...next, retries: 1 })).toMatchObject({ text: 'Hello from the engine.' });
+  });
+
+  test('a caller who wants to be told of the load reads on, comments and all', async () => {
+    await world.addLoading('later', '50ms');
+    const headers = { 'x-modelfleet-hold': 'heartbeat' };
+    const heard = client.ask('stream', { ...said('Hello', 'later'), extra_headers: headers });
+    // The first comment takes a second: when another caller has got his, this one has too, or is about to.
+    const other = await fetch(`${world.url}/chat/completions`, {
+      method: 'POST',
+      headers: { ...headers, authorization: `Bearer ${world.key}` },
+      body: JSON.stringify({ model: 'later', stream: true, messages: [] }),
+    });
+    await world.addReplica('later', world.engine.port);
+    expect(await heard).toMatchObject({ text: 'Hello from the engine.', finish: 'stop' });
+    await other.text();
   });
 
   test('a stream that breaks off is an error, not an end', async () => {

@@ -26,7 +26,7 @@ describe.skipIf(!model)(`llama.cpp with SmolLM2${missing ? ` (skipped: ${missing
   beforeAll(async () => {
     if (!model) return;
     [worker, world] = await Promise.all([RealWorker.start(model), ClientWorld.start()]);
-    await world.addModel('smollm2', worker.port);
+    await world.addReplica('smollm2', worker.port);
     openai = new OpenAI({ baseURL: world.url, apiKey: world.key, maxRetries: 0 });
   }, 120_000);
   afterAll(async () => {
@@ -79,7 +79,7 @@ describe.skipIf(!model)(`llama.cpp with SmolLM2${missing ? ` (skipped: ${missing
   test.skipIf(python.missing !== undefined)(
     `the Python client gets the same${python.missing ? ` (skipped: ${python.missing})` : ''}`,
     async () => {
-      await using client = new PythonClient('openai_client', python.folder ?? '');
+      await using client = await PythonClient.start('openai_client', python.folder ?? '');
       const own = { url: world.url, key: world.key, model: 'smollm2', text: question, temperature: 0 };
       expect(await client.ask('stream', { ...own, max_tokens: 30 })).toMatchObject({ text: expect.stringContaining('Paris') });
       const whole = await client.ask('response', { ...own, max_output_tokens: 30 });

@@ -74,26 +74,36 @@ export class ClientWorld implements AsyncDisposable {
     return key;
   }
 
-  /** Adds a model with a replica at this port; resolves once the gateway gives it to callers. */
-  async addModel(name: string, port: number): Promise<void> {
-    putModel(this.api, name, {});
-    putPod(this.api, name, port);
-    await this.answered(`models/${name}`, this.key, (model) => model.modelfleet?.state === 'ready');
+  /** Adds a model that loads and has `holdTimeout` for its callers; resolves once the gateway knows it. */
+  async addLoading(name: string, holdTimeout: string): Promise<void> {
+    putModel(this.api, name, { serving: { holdTimeout } }, { loading: { phase: 'LoadingWeights', percent: 90, etaSeconds: 1 } });
+    await this.isIn(name, 'loading');
+  }
+
+  /** Adds a replica at this port, and its model where there is none; resolves once the gateway gives it to callers. */
+  async addReplica(model: string, port: number): Promise<void> {
+    if (!this.api.list('modeldeployments', namespace).some(({ metadata }) => metadata.name === model)) putModel(this.api, model, {});
+    putPod(this.api, model, port);
+    await this.isIn(model, 'ready');
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.opened.disposeAsync();
   }
 
-  private known(key: string): Promise<unknown> {
-    return this.answered('models', key, () => true);
+  private known(key: string): Promise<void> {
+    return eventually(async () => (await this.get('models', key)).ok, 15_000);
   }
 
-  private answered(path: string, key: string, isIt: (answer: { modelfleet?: { state: string } }) => boolean): Promise<unknown> {
+  private isIn(model: string, state: string): Promise<void> {
     return eventually(async () => {
-      const answer = await fetch(`${this.url}/${path}`, { headers: { authorization: `Bearer ${key}` } });
-      return answer.ok && isIt((await answer.json()) as { modelfleet?: { state: string } });
+      const told = (await (await this.get(`models/${model}`, this.key)).json()) as { modelfleet?: { state: string } };
+      return told.modelfleet?.state === state;
     }, 15_000);
+  }
+
+  private get(path: string, key: string): Promise<Response> {
+    return fetch(`${this.url}/${path}`, { headers: { authorization: `Bearer ${key}` } });
   }
 }
 

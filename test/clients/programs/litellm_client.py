@@ -26,8 +26,8 @@ def user(text):
     return [{"role": "user", "content": text}]
 
 
-def chat(url, key, model, text, retries=0):
-    answer = completion(url, key, model, user(text), retries)
+def chat(url, key, model, text, retries=0, **more):
+    answer = completion(url, key, model, user(text), retries, **more)
     return {"text": answer.choices[0].message.content, "usage": answer.usage.total_tokens}
 
 
