@@ -144,7 +144,16 @@ function answered<T>(answer: Promise<T>): Promise<T> {
     const refuse = () => reject(new Error(`there was no answer within ${commandTimeoutMs} ms`));
     // Node looks at timers before it reads sockets, and at immediates after.
     const timer = setTimeout(() => setImmediate(refuse), commandTimeoutMs);
-    answer.finally(() => clearTimeout(timer)).then(resolve, reject);
+    answer.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (cause: unknown) => {
+        clearTimeout(timer);
+        reject(cause);
+      },
+    );
   });
 }
 
