@@ -76,7 +76,7 @@ for (const { program, missing, title } of storePrograms) {
           }
         }
       };
-      await fc.assert(fc.asyncProperty(run, check), { numRuns: 100 }).finally(() => redis.disconnect());
+      await fc.assert(fc.asyncProperty(run, check), { numRuns: 100, interruptAfterTimeLimit: 30_000 }).finally(() => redis.disconnect());
     });
   });
 }
