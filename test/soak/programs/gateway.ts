@@ -23,7 +23,7 @@ const gateway = await startTestGateway({
   workers: [],
   limits,
   usageLog,
-  responseCacheBytes: 4 * 1_048_576,
+  responseCacheBytes: 262_144,
   random: Math.random,
   serving: { maxConcurrencyPerReplica: 16, maxQueue: 1_000, cacheTtlMs: 60_000, maxOutputTokens: 1_000, temperature: 0.7 },
 });
