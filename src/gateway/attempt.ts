@@ -4,7 +4,8 @@ import { drainingHeader, loadingHeader } from '../core/agent-contract.ts';
 import type { Clock } from '../core/clock.ts';
 import { errors, type HttpError } from '../core/errors.ts';
 import { AnswerBody } from './answer-body.ts';
-import { CallerGone, type Cut, type Exchange, given } from './exchange.ts';
+import { sendWhole } from './answers.ts';
+import { CallerGone, type Cut, type Cuttable, type Exchange, given } from './exchange.ts';
 import { downstreamHeaders, upstreamHeaders } from './headers.ts';
 import { type AttemptFailure, isRetryableStatus } from './policies/retry.ts';
 import type { ServingLimits } from './ports.ts';
@@ -39,7 +40,7 @@ export function attempt(exchange: Exchange, options: AttemptOptions): Promise<At
 }
 
 /** undici's raw handler: no promise, stream or closure per chunk. */
-class AttemptHandler implements Dispatcher.DispatchHandler {
+class AttemptHandler implements Dispatcher.DispatchHandler, Cuttable {
   private readonly exchange: Exchange;
   private readonly options: AttemptOptions;
   private readonly resolve: (result: AttemptResult) => void;
@@ -67,7 +68,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     // A worker that does not stream is silent until its answer is whole: only the total time bounds it.
     if (given(exchange.call).stream) this.silenceTimer = after(limits.firstTokenTimeoutMs, () => this.timeOut('the first byte'));
     if (this.silenceTimer) this.listen('begin');
-    exchange.onCut = (why) => this.cut(why);
+    exchange.running = this;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -115,7 +116,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
       const body = this.body.whole(this.status);
       const headers = downstreamHeaders(this.exchange, this.headers);
       headers.push('content-length', String(body.length));
-      response.writeHead(this.status, headers).end(body);
+      sendWhole(response, this.status, headers, body);
       if (this.status === 200) this.record(body);
     } else {
       const rest = this.body.rest();
@@ -140,7 +141,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
   }
 
   /** The caller left, or the gateway closes: the replica must not go on for nobody. */
-  private cut(why: Cut): void {
+  cut(why: Cut): void {
     if (this.settled) return;
     if (why === 'gone') this.settle({ kind: 'refused', error: new CallerGone() });
     else this.breakOff(errors.draining());
@@ -251,7 +252,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     this.stopListening();
     clearTimeout(this.totalTimer);
     clearTimeout(this.silenceTimer);
-    this.exchange.onCut = undefined;
+    this.exchange.running = undefined;
     this.resolve(result);
   }
 }

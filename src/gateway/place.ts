@@ -80,7 +80,7 @@ export class Place implements Waiter {
   private readonly leftMs: { held: number; queued: number; total: number };
   private waiting: Waiting | undefined;
   private since = 0;
-  private wake: ((turn: Turn) => void) | undefined;
+  private waiter: { wake(turn: Turn): void } | undefined;
   private readonly onLeave: (place: Place) => void;
   private timer: NodeJS.Timeout | undefined;
 
@@ -107,7 +107,7 @@ export class Place implements Waiter {
   wait(): Turn | Promise<Turn> {
     if (this.turn) return this.turn;
     return new Promise((resolve) => {
-      this.wake = resolve;
+      this.waiter = { wake: resolve };
     });
   }
 
@@ -128,7 +128,7 @@ export class Place implements Waiter {
   settle(turn: Turn): void {
     clearTimeout(this.timer);
     this.turn = turn;
-    this.wake?.(turn);
+    this.waiter?.wake(turn);
   }
 
   /** Gives the place up; a slot that came already is given back. */

@@ -89,13 +89,17 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
   const limits: LimitStore = options.limits ?? new MemoryStore(clock, options.gateways ?? (() => 1));
   exportKeyUses(registry, keys);
   exportSharing(registry, limits);
+  let hasRead = false;
   const isMissing = () => (ending.signal.aborted ? ['the end: it stops'] : waitingFor());
   const plane = new DataPlane(
     {
       models,
       keys,
       limits,
-      ready: () => waitingFor().length === 0,
+      ready: () => {
+        hasRead ||= waitingFor().length === 0;
+        return hasRead;
+      },
       closing: () => ending.signal.aborted,
       metrics: new GatewayMetrics(registry, models, options.usageLog),
       usage: options.usageLog,

@@ -16,9 +16,12 @@ export class KeyIndex implements Keys {
   private readonly bucketsOfTenant = new Map<string, string[]>();
 
   find(key: string, now: number): Caller | undefined {
-    const digest = hash('sha256', key, 'buffer');
-    const bucket = this.buckets.get(bucketOf(digest));
-    const entry = bucket?.find((each) => timingSafeEqual(each.digest, digest) && each.expiresAt > now);
+    // As text first: Node makes the bytes of a digest several times as slowly by itself.
+    const text = hash('sha256', key, 'binary');
+    const bucket = this.buckets.get(bucketOf(text));
+    if (!bucket) return undefined;
+    const digest = Buffer.from(text, 'latin1');
+    const entry = bucket.find((each) => timingSafeEqual(each.digest, digest) && each.expiresAt > now);
     if (entry) entry.lastUsedAt = now;
     return entry?.caller;
   }
@@ -44,7 +47,7 @@ export class KeyIndex implements Keys {
       if (hex === undefined) continue;
       const digest = Buffer.from(hex, 'hex');
       const expiresAt = key.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(key.expiresAt);
-      const bucket = bucketOf(digest);
+      const bucket = bucketOf(digest.toString('latin1'));
       const entries = this.buckets.get(bucket) ?? [];
       const lastUsedAt = before.find((entry) => entry.digest.equals(digest))?.lastUsedAt;
       entries.push({ caller: callerOf(account, key), digest, expiresAt, lastUsedAt });
@@ -69,6 +72,6 @@ export class KeyIndex implements Keys {
   }
 }
 
-function bucketOf(digest: Buffer): string {
-  return digest.toString('latin1', 0, 16);
+function bucketOf(digest: string): string {
+  return digest.slice(0, 16);
 }

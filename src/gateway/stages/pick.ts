@@ -28,13 +28,15 @@ export function takeTurn(exchange: Exchange, place: Place, models: Models): Leas
   }
   const stopBeating = wantsHeartbeats(exchange) ? heartbeats(exchange, place, models) : undefined;
   let cut: Cut | undefined;
-  exchange.onCut = (why) => {
-    cut = why;
-    place.leave('unavailable');
+  exchange.running = {
+    cut(why) {
+      cut = why;
+      place.leave('unavailable');
+    },
   };
   return turn.then((settled) => {
     stopBeating?.();
-    exchange.onCut = undefined;
+    exchange.running = undefined;
     exchange.wasHeld ||= place.wasHeld;
     if (exchange.gone) {
       if (settled.kind === 'lease') settled.lease.release(false);

@@ -12,7 +12,7 @@ export const read: Stage = (exchange, { maxBodyBytes }) => {
     const parts = new Parts();
     const settle = (error?: HttpError | CallerGone) => {
       request.off('data', onData).off('end', onEnd);
-      exchange.onCut = undefined;
+      exchange.running = undefined;
       if (error) return reject(error);
       exchange.body = parts.take();
       resolve(undefined);
@@ -22,7 +22,7 @@ export const read: Stage = (exchange, { maxBodyBytes }) => {
       else parts.add(chunk);
     };
     const onEnd = () => settle();
-    exchange.onCut = (why) => settle(why === 'gone' ? new CallerGone() : errors.draining());
+    exchange.running = { cut: (why) => settle(why === 'gone' ? new CallerGone() : errors.draining()) };
     request.on('data', onData).on('end', onEnd);
   });
 };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Exchange } from '../exchange.ts';
 import { estimateTokens } from '../policies/tokens.ts';
 import { traceIdOf } from '../trace.ts';
+import { isoTime } from './iso-time.ts';
 import type { Usage } from './meter.ts';
 
 const count = z.int().min(0);
@@ -63,29 +64,34 @@ export function recordOf(exchange: Exchange, now: number): UsageRecord {
   const hidden = outcome === 404 && model !== undefined && exchange.place === undefined;
   const denied = hidden || (isDenial(outcome) && leasedAt === undefined);
   const from = denied ? (exchange.from ?? exchange.request.socket.remoteAddress) : undefined;
-  return {
+  const record: UsageRecord = {
     kind: denied ? 'denial' : 'usage',
-    time: new Date(now).toISOString(),
+    time: isoTime(now),
     requestId: exchange.id,
-    ...(exchange.trace !== undefined && { traceId: traceIdOf(exchange.trace) }),
     path: exchange.path.slice(0, maxPath),
-    ...(caller && { tenant: caller.tenant, key: caller.keyName }),
-    ...(model && { model: model.spec.key }),
-    ...(lease && { replica: lease.replica.name }),
-    ...(call && { stream: call.stream }),
     status: outcome,
-    ...(errorCode !== undefined && { error: errorCode }),
-    ...(exchange.cache && { cache: exchange.cache }),
     promptTokens: usage?.promptTokens ?? 0,
     completionTokens: usage?.completionTokens ?? 0,
     cachedTokens: usage?.cachedTokens ?? 0,
-    ...(usage && { countedBy: usage.countedBy }),
-    ...(leasedAt !== undefined && { queueMs: leasedAt - arrivedAt }),
-    ...(firstByteAt !== undefined && { firstByteMs: firstByteAt - arrivedAt }),
     durationMs: Math.max(0, now - arrivedAt),
-    ...(retries > 0 && { retries }),
-    ...(from !== undefined && { from }),
   };
+  // Assigned one by one: to spread a dozen optional parts costs a request ten times as much.
+  if (usage) record.countedBy = usage.countedBy;
+  if (caller) {
+    record.tenant = caller.tenant;
+    record.key = caller.keyName;
+  }
+  if (model) record.model = model.spec.key;
+  if (lease) record.replica = lease.replica.name;
+  if (call) record.stream = call.stream;
+  if (leasedAt !== undefined) record.queueMs = leasedAt - arrivedAt;
+  if (firstByteAt !== undefined) record.firstByteMs = firstByteAt - arrivedAt;
+  if (exchange.trace !== undefined) record.traceId = traceIdOf(exchange.trace);
+  if (errorCode !== undefined) record.error = errorCode;
+  if (exchange.cache) record.cache = exchange.cache;
+  if (retries > 0) record.retries = retries;
+  if (from !== undefined) record.from = from;
+  return record;
 }
 
 /** What a request has cost: as it was counted, else its prompt when the caller left a replica; undefined when it has cost nothing. */
