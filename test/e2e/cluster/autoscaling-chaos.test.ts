@@ -20,7 +20,7 @@ const target = 12;
 /** What so many callers need. One more is allowed, and must not come. */
 const needed = Math.ceil(callers / target);
 const idleTimeoutMs = 30_000;
-const chaosMs = 90_000;
+const chaosMs = 45_000;
 const seed = Number(process.env.E2E_SEED ?? Date.now() % 2 ** 31);
 
 const spec = {
