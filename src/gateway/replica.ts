@@ -20,7 +20,8 @@ export const openPool: OpenUpstream = (origin) =>
     pipelining: 1,
     allowH2: false,
     connectTimeout: 5_000,
-    keepAliveTimeout: 60_000,
+    // Less than the 5 s after which uvicorn, and so vLLM, closes a silent connection without having said so: a request must not meet the close.
+    keepAliveTimeout: 4_000,
     headersTimeout: 0,
     bodyTimeout: 0,
     connect: { noDelay: true },
