@@ -1,9 +1,11 @@
 import type { ObjectMeta } from 'kubernetes-types/meta/v1.js';
 import type { z } from 'zod';
 import { parseDuration } from '../core/durations.ts';
-import { health, modelDeploymentSpec, serving } from './model-deployment-spec.ts';
+import { modelDeploymentSpec } from './model-deployment-spec.ts';
 import type { modelDeploymentStatus } from './model-deployment-status.ts';
 import type { apiVersion } from './resources.ts';
+import { health } from './spec/health.ts';
+import { serving } from './spec/serving.ts';
 
 /** What a user writes: defaults may be missing. */
 export type ModelDeploymentSpec = z.input<typeof modelDeploymentSpec>;
