@@ -26,6 +26,11 @@ export function readAnswer(answer: unknown, now: number): AgentStatus {
     lastProgressAt: past(data.lastProgressAt, now),
     reason: data.reason === null ? null : data.reason.slice(0, longestName),
     message: data.message === null ? null : cut(data.message),
+    lastFailure: data.lastFailure && {
+      ...data.lastFailure,
+      reason: data.lastFailure.reason.slice(0, longestName),
+      message: cut(data.lastFailure.message),
+    },
     device: data.device === null ? null : data.device.slice(0, longestName),
     inFlight: whole(data.inFlight) ?? 0,
     waiting: whole(data.waiting) ?? 0,

@@ -18,4 +18,8 @@ export type Probe = {
   readonly wentBack?: number;
   /** The last failure that it told, also of containers before this one: the last words. */
   readonly lastFailure?: { readonly reason: string; readonly message: string };
+  /** The newest failure that was told since it is asked, perhaps only once it was over; `at` is when it was heard of. */
+  readonly mishap?: Mishap;
 };
+
+export type Mishap = { readonly reason: string; readonly message: string; readonly at: number };

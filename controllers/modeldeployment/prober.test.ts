@@ -23,6 +23,26 @@ function start(fetchStatus: FetchStatus, requestDrain?: RequestDrain) {
   return { clock, news, prober };
 }
 
+test('hears of a failure that was over before it was asked again, but not of one from before its first answer', async () => {
+  const lastFailure = (at: string) => ({ reason: 'EngineCrashed', message: 'It was ended by SIGKILL.', at });
+  let status = agent({ lastFailure: lastFailure('2026-01-01T00:00:00.000Z') });
+  let asked = 0;
+  const { clock, news, prober } = start(async () => {
+    asked += 1;
+    return status;
+  });
+  prober.track(target('a'));
+  await eventually(() => asked === 1 && clock.sleeping === 1);
+  expect(prober.latest('a')?.mishap).toBeUndefined();
+  status = agent({ lastFailure: lastFailure('2026-01-01T00:00:07.000Z') });
+  for (const round of [2, 3]) {
+    await clock.advance(1_000);
+    await eventually(() => asked === round && clock.sleeping === 1);
+    expect(prober.latest('a')?.mishap).toMatchObject({ reason: 'EngineCrashed', message: 'It was ended by SIGKILL.' });
+    expect(news).toHaveLength(2);
+  }
+});
+
 test('asks each second while a replica loads, each ten seconds after, together with the others', async () => {
   let asked = 0;
   let status = agent();

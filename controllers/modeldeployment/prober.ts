@@ -5,7 +5,7 @@ import { type Logger, silentLogger } from '../../src/core/logger.ts';
 import type { WorkerReports } from '../demand/worker-reports.ts';
 import { readAnswer } from './agent-answer.ts';
 import { Lanes } from './lanes.ts';
-import type { Probe } from './probe.ts';
+import type { Mishap, Probe } from './probe.ts';
 import { dueAfter, firstPauseMs, idleAgentsPerRound, isDueInRound, loadingPauseMs, nextRound } from './probe-pace.ts';
 import { markProgress, type ProgressMark } from './progress-mark.ts';
 
@@ -280,9 +280,10 @@ export class StatusProber {
       phaseSince: before?.phase === status.phase ? (probe.phaseSince ?? now) : now,
       ...(mark && mark.wentBack > 0 && { wentBack: mark.wentBack }),
       ...lastFailure(status, probe),
+      ...mishap(status, probe, now),
     };
     const watched = entry.target.drainingSince === undefined ? newsFields : drainNewsFields;
-    return !before || watched.some((field) => before[field] !== status[field]);
+    return !before || watched.some((field) => before[field] !== status[field]) || before.lastFailure?.at !== status.lastFailure?.at;
   }
 }
 
@@ -293,6 +294,13 @@ const drainNewsFields = [...newsFields, 'inFlight'] as const;
 function lastFailure({ reason, message }: AgentStatus, before: Probe): Pick<Probe, 'lastFailure'> {
   if (reason !== null) return { lastFailure: { reason, message: message ?? '' } };
   return before.lastFailure ? { lastFailure: before.lastFailure } : {};
+}
+
+/** An engine may crash and be back between two questions. What was before the first answer somebody else may have told already. */
+function mishap({ lastFailure: failure }: AgentStatus, { status, mishap: known }: Probe, now: number): { readonly mishap?: Mishap } {
+  if (status && failure && failure.at !== status.lastFailure?.at)
+    return { mishap: { reason: failure.reason, message: failure.message, at: now } };
+  return known ? { mishap: known } : {};
 }
 
 /** A fetch that ignores its signal must not hold its lane. */

@@ -7,6 +7,7 @@ import { isLost } from './failures/lost.ts';
 import { agentOf, hasEnded, isWedged, type Signals, workerOf } from './failures/signals.ts';
 import { diagnose } from './failures/table.ts';
 import { ladderStanding } from './ladder.ts';
+import type { Mishap } from './probe.ts';
 
 /** One replica as the plan and the status see it. */
 export type Replica = {
@@ -46,6 +47,8 @@ export type Replica = {
   readonly inFlight: number;
   readonly waiting: number;
   readonly agent: AgentStatus | undefined;
+  /** What failed last and may be over: an engine that crashes is back within seconds. */
+  readonly mishap?: Mishap | undefined;
 };
 
 /** Reads one replica from all that tells of it. Pure. */
@@ -78,6 +81,7 @@ export function readReplica(signals: Signals): Replica {
     inFlight: agent?.inFlight ?? 0,
     waiting: agent?.waiting ?? 0,
     agent,
+    mishap: signals.probe?.mishap,
     reason: undefined,
     message: undefined,
     ...ladderStanding(signals),

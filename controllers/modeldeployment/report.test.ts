@@ -202,3 +202,22 @@ test('another process says nothing twice', async () => {
   expect(reports.writes).toHaveLength(2);
   expect(reports.clock.now()).toBe(t0 + 60_000);
 });
+
+test('an engine that was back before anybody asked is told once, also long after it was loaded', async () => {
+  const reports = new Reports({ replicas: 1 });
+  const healthy = at('a', 'Ready');
+  await reports.report([healthy]);
+  await reports.clock.advance(3_600_000);
+  const mishap = { reason: 'EngineCrashed', message: 'It was ended by SIGKILL.', at: reports.clock.now() };
+  for (const minutes of [0, 1, 5]) {
+    await reports.clock.advance(minutes * 60_000);
+    await reports.report([{ ...healthy, mishap }]);
+  }
+  expect(reports.events.filter((event) => event.startsWith('Warning'))).toEqual(['Warning EngineCrashed']);
+  expect(reports.status?.phase).toBe('Ready');
+  expect(reports.status?.failures?.[0]?.message).toContain('It was ended by SIGKILL.');
+  expect(reports.writes).toHaveLength(2);
+  await reports.clock.advance(3_600_000);
+  await reports.report([{ ...healthy, mishap }]);
+  expect(reports.status?.failures ?? []).toEqual([]);
+});

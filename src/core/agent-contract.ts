@@ -38,6 +38,8 @@ export const agentStatus = z.object({
   reason: z.string().nullable(),
   /** With `reason` what failed; without it what the load is doing beside the numbers, such as waiting for another replica's download. */
   message: z.string().nullable(),
+  /** The last failure of this container's engine, also once it is over; absent while there was none. */
+  lastFailure: z.object({ reason: z.string(), message: z.string(), at: z.string() }).optional(),
   model: z.string(),
   engine: z.string(),
   /** What the engine really runs on once loaded, for example `CPU` or `CUDA: NVIDIA H100`; null before. */

@@ -91,6 +91,16 @@ test('an engine that loads again says why until it is ready', () => {
   expect(show(enterPhase(state, 'Ready', t0), t0)).toMatchObject({ phase: 'Ready', reason: null, message: null });
 });
 
+test('a failure is remembered after it is over', () => {
+  expect(show(beginLoad(t0), t0)).not.toHaveProperty('lastFailure');
+  const crashed = fail(enterPhase(loading(), 'Ready', t0), new Failure('EngineCrashed', 'It was ended by SIGKILL.'), t0 + 900);
+  expect(show(enterPhase(beginLoad(t0, crashed), 'Ready', t0 + 2_000), t0 + 60_000)).toMatchObject({
+    phase: 'Ready',
+    reason: null,
+    lastFailure: { reason: 'EngineCrashed', message: 'It was ended by SIGKILL.', at: new Date(t0 + 900).toISOString() },
+  });
+});
+
 test('a source that answers again is blamed no longer', () => {
   const away = fail(countBytes(enterPhase(beginLoad(t0), 'Fetching', t0), 40, 100, t0), new Failure('SourceUnreachable', 'no answer'), t0);
   const again = enterPhase(beginLoad(t0, away), 'Fetching', t0);

@@ -17,12 +17,12 @@ export type LoadState = {
   readonly device: string | null;
   /** Tokens that the KV cache holds, of all sequences together; null before the model is loaded. */
   readonly cacheTokens: number | null;
-  /** Why it loads again; told until the load has come further than it had when that happened. */
+  /** Why it was loaded again; `reason` tells it until the load has come further than it had when that happened. */
   readonly before: Setback | null;
 };
 
-/** A failure, and how far the load had come. */
-type Setback = Pick<LoadState, 'phase' | 'bytesDone'> & { readonly reason: string; readonly message: string };
+/** A failure, when it was, and how far the load had come. */
+type Setback = Pick<LoadState, 'phase' | 'bytesDone'> & { readonly reason: string; readonly message: string; readonly at: number };
 
 /** A load begins, or begins again after `former` failed. */
 export function beginLoad(now: number, former?: LoadState): LoadState {
@@ -99,7 +99,7 @@ export function remark(state: LoadState, message: string | null): LoadState {
 
 /** The load or the engine failed; progress stays where it was. */
 export function fail(state: LoadState, { reason, message }: Failure, now: number): LoadState {
-  const before = { phase: state.phase, bytesDone: state.bytesDone, reason, message };
+  const before = { phase: state.phase, bytesDone: state.bytesDone, reason, message, at: now };
   return { ...state, phase: 'Failed', cacheTokens: null, window: [], lastProgressAt: now, reason, message, before };
 }
 
@@ -128,6 +128,7 @@ export function describe(state: LoadState, around: Around, now: number): AgentSt
     startedAt: new Date(state.startedAt).toISOString(),
     lastProgressAt: new Date(state.lastProgressAt).toISOString(),
     ...told(state),
+    ...(state.before && { lastFailure: lastFailure(state.before) }),
     device: state.device,
     ...others,
     ...(kvCacheUsage !== undefined && { kvCacheUsage: Math.round(kvCacheUsage * 1000) / 1000 }),
@@ -139,4 +140,8 @@ function told({ reason, message, before, phase, bytesDone }: LoadState): Pick<Ag
   if (reason !== null || before === null) return { reason, message };
   const further = rung(phase) > rung(before.phase) || (phase === before.phase && (bytesDone ?? 0) > (before.bytesDone ?? 0));
   return phase === 'Ready' || further ? { reason, message } : { reason: before.reason, message: `${before.message} It is loading again.` };
+}
+
+function lastFailure({ reason, message, at }: Setback): AgentStatus['lastFailure'] {
+  return { reason, message, at: new Date(at).toISOString() };
 }
