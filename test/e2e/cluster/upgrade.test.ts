@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
+import { eventually } from '../../../src/kube/testing/eventually.fake.ts';
 import { denials, now } from './harness/denials.ts';
 import { nextVersion } from './harness/images.ts';
 import { apply, deployment, freshNamespace, isReady, kube, onCluster, read, uids, workers } from './harness/kube.ts';
@@ -74,7 +75,8 @@ onCluster('a release of the chart', () => {
 
     await ensureInstalled();
     await isReady(namespace, model);
-    expect(await caller.chat()).toMatchObject({ done: true });
+    // The node hears of the new Service a moment after its pods are ready.
+    await eventually(async () => expect(await caller.chat()).toMatchObject({ done: true }), 30_000);
     expect(uids(await workers(namespace, model))).toEqual(before);
     expect((await deployment(namespace, model)).status?.phase).toBe('Ready');
   });
