@@ -1,11 +1,15 @@
 import type { LimitName } from '../../api/tenant-limits.ts';
 import type { Reading } from './store.ts';
 
-/** What OpenAI's headers call the two rates, and the IETF's draft a policy: one of each, and the tightest of its kind. */
-const kinds: readonly { readonly name: LimitName; readonly word: 'requests' | 'tokens' }[] = [
-  { name: 'requestsPerMinute', word: 'requests' },
-  { name: 'tokensPerMinute', word: 'tokens' },
-];
+/** A limit that OpenAI's headers call by a word, and the IETF's draft a policy. */
+type Rate = { readonly name: LimitName; readonly word: string; readonly limit: string; readonly remaining: string; readonly reset: string };
+
+const rates: readonly Rate[] = [rate('requestsPerMinute', 'requests'), rate('tokensPerMinute', 'tokens')];
+
+/** Its headers are named once: every answer has them. */
+function rate(name: LimitName, word: string): Rate {
+  return { name, word, limit: `x-ratelimit-limit-${word}`, remaining: `x-ratelimit-remaining-${word}`, reset: `x-ratelimit-reset-${word}` };
+}
 
 /**
  * Names and values in turn: OpenAI's `x-ratelimit-*`, and `RateLimit` with `RateLimit-Policy`
@@ -13,19 +17,18 @@ const kinds: readonly { readonly name: LimitName; readonly word: 'requests' | 't
  */
 export function limitHeaders(readings: readonly Reading[]): string[] {
   const headers: string[] = [];
-  const policies: string[] = [];
-  const states: string[] = [];
-  for (const { name, word } of kinds) {
+  let policies = '';
+  let states = '';
+  for (const { name, word, limit, remaining, reset } of rates) {
     const reading = tightest(readings, name);
     if (!reading) continue;
-    const { gate, remaining, resetMs } = reading;
-    headers.push(`x-ratelimit-limit-${word}`, String(gate.limit));
-    headers.push(`x-ratelimit-remaining-${word}`, String(remaining));
-    headers.push(`x-ratelimit-reset-${word}`, goDuration(resetMs));
-    policies.push(`"${word}";q=${gate.limit};w=60`);
-    states.push(`"${word}";r=${remaining};t=${Math.ceil(resetMs / 1000)}`);
+    const { gate, resetMs } = reading;
+    headers.push(limit, String(gate.limit), remaining, String(reading.remaining), reset, goDuration(resetMs));
+    const comma = policies === '' ? '' : ', ';
+    policies += `${comma}"${word}";q=${gate.limit};w=60`;
+    states += `${comma}"${word}";r=${reading.remaining};t=${Math.ceil(resetMs / 1000)}`;
   }
-  if (policies.length > 0) headers.push('ratelimit-policy', policies.join(', '), 'ratelimit', states.join(', '));
+  if (policies !== '') headers.push('ratelimit-policy', policies, 'ratelimit', states);
   return headers;
 }
 
