@@ -46,7 +46,7 @@ function requestCounter(): Counter {
     settle: () => {},
     undo: (_, __, takenAt) => window.remove(takenAt),
     remaining: (limit, now) => limit - window.count(now),
-    resetMs: (_, now) => window.waitMs(1, now),
+    resetMs: (_, now) => window.emptyMs(now),
     waitMs: (_, limit, now) => window.waitMs(limit, now),
   };
 }

@@ -26,19 +26,26 @@ export class MemoryStore implements LimitStore {
     return this.entries.size;
   }
 
-  reserve(demand: Demand): Verdict {
-    const { gates, tokens } = demand;
+  reserve({ gates, tokens }: Demand): Verdict {
     const now = this.clock.now();
+    const gateways = this.gateways();
     this.sweep(now);
-    const granted = gates.every((gate) => this.counter(gate, now).passes(tokens, this.share(gate), now));
-    const waits = granted ? undefined : gates.map((gate) => this.counter(gate, now).waitMs(tokens, this.share(gate), now));
-    if (granted) this.take(demand, now);
-    return { granted, readings: gates.map((gate, index) => this.read(gate, waits?.[index] ?? 0, now)), at: now };
+    const granted = this.pass(gates, tokens, gateways, now);
+    const readings: Reading[] = [];
+    for (const gate of gates) {
+      const counter = this.counter(gate, now);
+      const limit = shareOf(gate, gateways);
+      if (granted) counter.take(tokens, limit, now);
+      readings.push(read(gate, counter, limit, granted ? 0 : counter.waitMs(tokens, limit, now), now));
+    }
+    return { granted, readings, at: now };
   }
 
   /** Counts a request that was let through elsewhere. */
-  note(demand: Demand): void {
-    this.take(demand, this.clock.now());
+  note({ gates, tokens }: Demand): void {
+    const now = this.clock.now();
+    const gateways = this.gateways();
+    for (const gate of gates) this.counter(gate, now).take(tokens, shareOf(gate, gateways), now);
   }
 
   /** Remembers gates that have refused elsewhere, so that `standing` tells of them. */
@@ -49,33 +56,27 @@ export class MemoryStore implements LimitStore {
 
   settle({ gates, tokens: taken }: Demand, takenAt: number, tokens: number): void {
     const now = this.clock.now();
-    for (const gate of gates) this.counter(gate, now).settle(tokens - taken, this.share(gate), takenAt, now);
+    const gateways = this.gateways();
+    for (const gate of gates) this.counter(gate, now).settle(tokens - taken, shareOf(gate, gateways), takenAt, now);
   }
 
   /** Makes it as if a request had not been let through at `takenAt`. */
   undo({ gates, tokens }: Demand, takenAt: number): void {
     const now = this.clock.now();
-    for (const gate of gates) this.counter(gate, now).undo(tokens, this.share(gate), takenAt, now);
+    const gateways = this.gateways();
+    for (const gate of gates) this.counter(gate, now).undo(tokens, shareOf(gate, gateways), takenAt, now);
   }
 
   standing(): readonly Reading[] {
     const now = this.clock.now();
-    return [...this.entries.values()].map(({ gate }) => this.read(gate, 0, now));
-  }
-
-  private take({ gates, tokens }: Demand, now: number): void {
-    for (const gate of gates) this.counter(gate, now).take(tokens, this.share(gate), now);
-  }
-
-  private read(gate: Gate, waitMs: number, now: number): Reading {
-    const counter = this.counter(gate, now);
-    const limit = this.share(gate);
-    return { gate, remaining: Math.max(0, Math.floor(counter.remaining(limit, now))), resetMs: counter.resetMs(limit, now), waitMs };
-  }
-
-  private share({ limit }: Gate): number {
     const gateways = this.gateways();
-    return gateways <= 1 ? limit : Math.max(1, Math.floor(limit / gateways));
+    return [...this.entries.values()].map(({ gate, counter }) => read(gate, counter, shareOf(gate, gateways), 0, now));
+  }
+
+  /** Whether all gates let it through. */
+  private pass(gates: readonly Gate[], tokens: number, gateways: number, now: number): boolean {
+    for (const gate of gates) if (!this.counter(gate, now).passes(tokens, shareOf(gate, gateways), now)) return false;
+    return true;
   }
 
   private counter(gate: Gate, now: number): Counter {
@@ -92,4 +93,13 @@ export class MemoryStore implements LimitStore {
     this.sweptAt = now;
     for (const [key, { gate, counter }] of this.entries) if (counter.resetMs(gate.limit, now) === 0) this.entries.delete(key);
   }
+}
+
+/** What of a limit is this gateway's, of so many. */
+function shareOf({ limit }: Gate, gateways: number): number {
+  return gateways <= 1 ? limit : Math.max(1, Math.floor(limit / gateways));
+}
+
+function read(gate: Gate, counter: Counter, limit: number, waitMs: number, now: number): Reading {
+  return { gate, remaining: Math.max(0, Math.floor(counter.remaining(limit, now))), resetMs: counter.resetMs(limit, now), waitMs };
 }

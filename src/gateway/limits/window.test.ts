@@ -41,6 +41,26 @@ test('a refused request passes after the wait it was told, and not one milliseco
   );
 });
 
+test('it is empty after the time it tells, and not one millisecond sooner', () => {
+  fc.assert(
+    fc.property(steps, (gaps) => {
+      const window = new SlidingWindow();
+      let now = start;
+      expect(window.emptyMs(now)).toBe(0);
+      for (const gap of gaps) {
+        now += gap;
+        window.add(now);
+      }
+      now += gaps[0] ?? 0;
+      expect(window.emptyMs(now)).toBe(window.waitMs(1, now));
+      const emptyAt = now + window.emptyMs(now);
+      expect(window.count(emptyAt - 1)).toBeGreaterThan(0);
+      expect(window.count(emptyAt)).toBe(0);
+      expect(window.emptyMs(emptyAt)).toBe(0);
+    }),
+  );
+});
+
 test('a clock that goes back opens nothing', () => {
   const window = new SlidingWindow();
   window.add(start);

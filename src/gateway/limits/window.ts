@@ -54,6 +54,14 @@ export class SlidingWindow {
     return 0;
   }
 
+  /** Milliseconds until none is in the window. */
+  emptyMs(now: number): number {
+    if (this.count(now) === 0) return 0;
+    let part = this.head;
+    while (this.at(part) === 0) part -= 1;
+    return (part + parts) * partMs - now;
+  }
+
   private at(part: number): number {
     return this.counts[part % parts] ?? 0;
   }
