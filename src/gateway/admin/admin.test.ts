@@ -88,7 +88,7 @@ test.skipIf(noRedis !== undefined)(
     const account = accountOf('beta', { limits: { requestsPerMinute: 60, tokensPerMinute: 600, concurrency: 5, tokensPerDay: 1_000 } });
     gateway.keys.set('beta', [{ name: 'k', hash: hashApiKey('mf-beta') }], account);
     const answer = (await (await gateway.post({ model: 'm' }, { key: 'mf-beta' })).json()) as { usage: { total_tokens: number } };
-    const elsewhere = { gates: account.gates, tokens: 100, lease: 'elsewhere' };
+    const elsewhere = { gates: account.gates, tokens: 100 };
     await other.reserve(elsewhere);
 
     const told = async () => (await (await ask('/limits')).json()) as { countedBy: string; limits: { name: string; remaining: number }[] };

@@ -9,7 +9,7 @@ const newYear = Date.UTC(2026, 0, 1);
 
 function demand(rates: Rates, tokens = 0, keyRates: Rates = {}): Demand {
   const gates = [...gatesOf('acme', 'tenant', '', rates), ...gatesOf('acme', 'key', 'ci', keyRates)];
-  return { gates, tokens, lease: 'r' };
+  return { gates, tokens };
 }
 
 test('when one limit refuses, the others have not counted the request', () => {
@@ -60,7 +60,7 @@ test('forgets counters that are full again', async () => {
   const clock = new FakeClock();
   const store = new MemoryStore(clock, () => 1);
   for (let tenant = 0; tenant < 100; tenant += 1) {
-    store.reserve({ gates: gatesOf(`t${tenant}`, 'tenant', '', { requestsPerMinute: 5, tokensPerMinute: 10 }), tokens: 5, lease: 'r' });
+    store.reserve({ gates: gatesOf(`t${tenant}`, 'tenant', '', { requestsPerMinute: 5, tokensPerMinute: 10 }), tokens: 5 });
   }
   expect(store.size).toBe(200);
   await clock.advance(3_600_000);

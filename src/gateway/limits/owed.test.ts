@@ -9,7 +9,7 @@ const newYear = Date.UTC(2026, 0, 1);
 
 function settlement(tenant: number, change: number, days = 0): Settlement {
   const gates = gatesOf(`t${tenant}`, 'tenant', '', { tokensPerDay: 1_000 });
-  return { demand: { gates, tokens: 0, lease: 'one' }, takenAt: newYear + days * dayMs, change };
+  return { demand: { gates, tokens: 0 }, takenAt: newYear + days * dayMs, change };
 }
 
 test('owes each tenant’s day what was added, however much was added and however it is taken', () => {

@@ -16,7 +16,6 @@ const localShare: OutagePolicies = { requestsPerMinute: 'LocalShare', tokensPerD
 for (const { program, missing, title } of storePrograms) {
   describe.skipIf(missing !== undefined)(`limits in a store that hangs: ${title}`, () => {
     const stores: RedisStore[] = [];
-    let leases = 0;
 
     afterEach(() => Promise.all(stores.splice(0).map((store) => store.close())));
 
@@ -31,7 +30,7 @@ for (const { program, missing, title } of storePrograms) {
 
     function tenant(name: string, rates: Rates, onOutage = localShare): (tokens?: number) => Demand {
       const gates = gatesOf(name, 'tenant', '', rates, onOutage);
-      return (tokens = 0) => ({ gates, tokens, lease: `lease-${++leases}` });
+      return (tokens = 0) => ({ gates, tokens });
     }
 
     const at = <T>(list: readonly T[], index: number): T => list[index % list.length] ?? expect.unreachable();

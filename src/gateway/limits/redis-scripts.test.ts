@@ -53,7 +53,7 @@ for (const { program, missing, title } of storePrograms) {
             expect((await call(reserve, keys, [tokens, 'late', 60_000, now - 1, ...args]))[0]).toBe(-1);
             expect((await call(settle, keys, [tokens, 'late', now, now - 1, ...args]))[0]).toBe(-1);
           }
-          const demand = { gates, tokens, lease: 'one' };
+          const demand = { gates, tokens };
           const verdict = memory.reserve(demand);
           const told = await call(reserve, keys, [tokens, 'one', 60_000, now, ...args]);
           expect(told.slice(0, 2)).toEqual([verdict.granted ? 1 : 0, now]);
@@ -70,7 +70,7 @@ for (const { program, missing, title } of storePrograms) {
           if (verdict.granted && cost !== null) ended.push({ takenAt: now, tokens, cost });
           else {
             for (const one of ended.splice(0)) {
-              memory.settle({ gates, tokens: one.tokens, lease: 'one' }, one.takenAt, one.cost);
+              memory.settle({ gates, tokens: one.tokens }, one.takenAt, one.cost);
               await call(settle, keys, [one.cost - one.tokens, 'one', one.takenAt, 0, ...args]);
             }
           }

@@ -16,7 +16,6 @@ for (const { program, missing, title } of storePrograms) {
     let server: RedisServer;
     const stores: RedisStore[] = [];
     let tenants = 0;
-    let leases = 0;
 
     beforeAll(async () => {
       server = await RedisServer.start({ program });
@@ -38,7 +37,7 @@ for (const { program, missing, title } of storePrograms) {
     function newTenant(rates: Rates, onOutage: Policies = {}): (tokens?: number) => Demand {
       tenants += 1;
       const gates = gatesOf(`tenant-${tenants}`, 'tenant', '', rates, onOutage);
-      return (tokens = 0) => ({ gates, tokens, lease: `lease-${++leases}` });
+      return (tokens = 0) => ({ gates, tokens });
     }
 
     const granted = (verdicts: readonly Verdict[]) => verdicts.filter((verdict) => verdict.granted).length;
@@ -70,6 +69,17 @@ for (const { program, missing, title } of storePrograms) {
       }
       store?.settle(first, Date.now(), 0);
       await eventually(async () => (await store?.reserve(demand()))?.granted);
+    });
+
+    test('each request that runs has a place of its own, whatever gateway it came through', async () => {
+      const all = await gateways(3);
+      const demand = newTenant({ concurrency: 10 });
+      const asked = Array.from({ length: 60 }, (_, index) => ({ one: demand(), store: at(all, index) }));
+      const verdicts = await Promise.all(asked.map(({ one, store }) => store.reserve(one)));
+      expect(granted(verdicts)).toBe(10);
+      const leaving = asked.filter((_, index) => verdicts[index]?.granted).slice(0, 4);
+      for (const { one, store } of leaving) store.settle(one, Date.now(), 0);
+      await eventually(async () => expect(await all[0]?.standing()).toMatchObject([{ remaining: 4 }]));
     });
 
     test('debt is never more than the overrun of one request', async () => {

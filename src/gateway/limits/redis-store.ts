@@ -5,7 +5,7 @@ import type { Logger } from '../../core/logger.ts';
 import { type RedisAddress, RedisLink } from '../redis/link.ts';
 import { MemoryStore } from './memory-store.ts';
 import { Owed } from './owed.ts';
-import { type Settlement, SharedCounters } from './shared-counters.ts';
+import { countsRunning, type Settlement, SharedCounters } from './shared-counters.ts';
 import type { Demand, LimitStore, Reading, Verdict } from './store.ts';
 
 /** How often the store is told which requests still run: well within the life of their places. */
@@ -34,8 +34,8 @@ export class RedisStore implements LimitStore {
   private readonly link: RedisLink;
   private readonly counters: SharedCounters;
   private readonly local: MemoryStore;
-  /** Requests that the store let through and that still run: their leases, and the keys that count them while they do. */
-  private readonly running = new Map<string, readonly string[]>();
+  /** Requests that the store let through and that still run. */
+  private readonly running = new Set<Demand>();
   private readonly options: RedisStoreOptions;
   private readonly renewing: NodeJS.Timeout;
   private readonly owed = new Owed();
@@ -68,7 +68,7 @@ export class RedisStore implements LimitStore {
   settle(demand: Demand, takenAt: number, tokens: number): void {
     this.local.settle(demand, takenAt, tokens);
     // What was let through without the store has taken nothing there yet.
-    const change = this.running.delete(demand.lease) ? tokens - demand.tokens : tokens;
+    const change = this.running.delete(demand) ? tokens - demand.tokens : tokens;
     const settlement: Settlement = { demand, takenAt, change };
     if (this.shared) void this.pay(settlement);
     else this.owed.add(settlement);
@@ -94,17 +94,13 @@ export class RedisStore implements LimitStore {
 
   /** Asks the store about a request that this gateway has not counted, or that passes as its `own` count has found. */
   private async ask(demand: Demand, own?: Verdict): Promise<Verdict> {
-    const { gates, lease } = demand;
     try {
       const verdict = await this.counters.reserve(demand);
       if (verdict.granted) {
-        this.running.set(
-          lease,
-          gates.filter(({ name }) => name === 'concurrency').map(({ key }) => key),
-        );
+        this.running.add(demand);
         if (!own) this.local.note(demand);
       } else if (own) this.local.undo(demand, own.at);
-      else this.local.see(gates);
+      else this.local.see(demand.gates);
       return verdict;
     } catch (cause) {
       this.link.lose(cause);
@@ -149,10 +145,10 @@ export class RedisStore implements LimitStore {
 
   /** Tells the store which requests still run here, also those that it has forgotten. */
   private async renew(): Promise<void> {
-    const counted = [...this.running].filter(([, keys]) => keys.length > 0);
+    const counted = [...this.running].filter(({ gates }) => gates.some(countsRunning));
     for (let next = 0; next < counted.length && this.shared; next += batchSize) {
-      const batch = counted.slice(next, next + batchSize).filter(([lease]) => this.running.has(lease));
-      await Promise.all(batch.map(([lease, keys]) => this.counters.renew(lease, keys))).catch((cause: unknown) => this.link.lose(cause));
+      const batch = counted.slice(next, next + batchSize).filter((demand) => this.running.has(demand));
+      await Promise.all(batch.map((demand) => this.counters.renew(demand))).catch((cause: unknown) => this.link.lose(cause));
     }
   }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import { commandTimeoutMs, type RedisLink } from '../redis/link.ts';
 import type { Script } from '../redis/script.ts';
@@ -21,14 +22,19 @@ export class SharedCounters {
   private readonly link: RedisLink;
   private readonly clock: Pick<Clock, 'now'>;
   private readonly time = new ServerTime();
+  private readonly name = randomUUID();
+  private readonly leases = new WeakMap<Demand, string>();
+  private named = 0;
 
   constructor(link: RedisLink, clock: Pick<Clock, 'now'>) {
     this.link = link;
     this.clock = clock;
   }
 
-  async reserve({ gates, tokens, lease }: Demand): Promise<Verdict> {
-    const answer = await this.act(reserveScript, gates.map(keyOf), [tokens, lease, leaseMs, this.deadline(), ...gates.flatMap(argsOf)]);
+  async reserve(demand: Demand): Promise<Verdict> {
+    const { gates, tokens } = demand;
+    const args = [tokens, this.leaseOf(demand), leaseMs, this.deadline(), ...gates.flatMap(argsOf)];
+    const answer = await this.act(reserveScript, gates.map(keyOf), args);
     if (answer.length !== 2 + gates.length * 3) throw new TypeError('the store of limits answered something else');
     const [granted, at = 0] = answer;
     const readings = gates.map((gate, index): Reading => {
@@ -38,13 +44,16 @@ export class SharedCounters {
     return { granted: granted === 1, readings, at };
   }
 
-  async settle({ demand: { gates, lease }, takenAt, change }: Settlement): Promise<void> {
-    await this.act(settleScript, gates.map(keyOf), [change, lease, takenAt, this.deadline(), ...gates.flatMap(argsOf)]);
+  async settle({ demand, takenAt, change }: Settlement): Promise<void> {
+    const { gates } = demand;
+    const args = [change, this.leaseOf(demand), takenAt, this.deadline(), ...gates.flatMap(argsOf)];
+    await this.act(settleScript, gates.map(keyOf), args);
   }
 
-  /** Says that a request still runs. */
-  async renew(lease: string, keys: readonly string[]): Promise<void> {
-    await this.act(renewScript, keys, [lease, leaseMs, this.deadline()]);
+  /** Says that a request still runs, to the gates that count those. */
+  async renew(demand: Demand): Promise<void> {
+    const keys = demand.gates.filter(countsRunning).map(keyOf);
+    await this.act(renewScript, keys, [this.leaseOf(demand), leaseMs, this.deadline()]);
   }
 
   /** How a gate stands for all gateways. */
@@ -68,11 +77,26 @@ export class SharedCounters {
     return answer.map(Number);
   }
 
+  /** Names a request among those that run: no two have the same, of whatever gateway. */
+  private leaseOf(demand: Demand): string {
+    const known = this.leases.get(demand);
+    if (known !== undefined) return known;
+    this.named += 1;
+    const lease = `${this.name}-${this.named}`;
+    this.leases.set(demand, lease);
+    return lease;
+  }
+
   /** By the server's clock; 0 for none while that is not known. */
   private deadline(): number {
     const now = this.time.read(this.clock.now());
     return now === undefined ? 0 : now + actWithinMs;
   }
+}
+
+/** Whether a gate counts requests that run, and so must hear that they still do. */
+export function countsRunning({ name }: Gate): boolean {
+  return name === 'concurrency';
 }
 
 function keyOf({ key }: Gate): string {

@@ -1,12 +1,10 @@
 import type { Gate } from './gate.ts';
 
-/** What a request asks of its gates, all together. */
+/** What a request asks of its gates, all together: one object for a request, from its reservation until it is settled. */
 export type Demand = {
   readonly gates: readonly Gate[];
   /** What it may cost, as far as can be told before it runs. */
   readonly tokens: number;
-  /** Names the request among those that run; no two have the same. */
-  readonly lease: string;
 };
 
 /** How one gate stands after the decision. */

@@ -17,8 +17,7 @@ export const limit: Stage = (exchange, services) => {
   const { spec, line } = model;
   const { maxTokens } = given(exchange.call);
   const tokens = estimateTokens(exchange.body.length, maxTokens, spec.limits.maxOutputTokens, line.experience.usualOutput);
-  // The id that the caller may have chosen would let two requests share a place.
-  const demand: Demand = { gates, tokens, lease: crypto.randomUUID() };
+  const demand: Demand = { gates, tokens };
   const verdict = services.limits.reserve(demand);
   return verdict instanceof Promise
     ? verdict.then((told) => obey(exchange, services, demand, told))
