@@ -1,8 +1,10 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Exchange } from './exchange.ts';
 import type { Gate } from './limits/gate.ts';
 import type { ModelLine } from './line.ts';
 import type { Models } from './models.ts';
+import { ModelCounter } from './series/model-counter.ts';
+import { ModelHistogram } from './series/model-histogram.ts';
 
 /** Label of requests that named no model that exists: what callers write never becomes a label. */
 const unknownModel = 'unknown';
@@ -11,41 +13,40 @@ const waitBuckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60];
 const firstByteBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const durationBuckets = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 
+/** What of a finished exchange is counted. */
+export type Finished = Pick<Exchange, 'model' | 'outcome' | 'arrivedAt' | 'leasedAt' | 'firstByteAt' | 'cache' | 'place' | 'retries'>;
+
 /** The gateway's Prometheus metrics. Labels are deployments (`namespace/name`) and status codes, nothing else. */
 export class GatewayMetrics {
-  private readonly requests: Counter<'model' | 'code'>;
-  private readonly retries: Counter<'model'>;
-  private readonly queueFull: Counter<'model'>;
+  private readonly requests: ModelCounter;
+  private readonly retries: ModelCounter;
+  private readonly queueFull: ModelCounter;
   private readonly limitRefusals: Counter<'limit' | 'scope'>;
-  private readonly queueWait: Histogram<'model'>;
-  private readonly firstByte: Histogram<'model'>;
-  private readonly duration: Histogram<'model'>;
-  private readonly cache: Counter<'model' | 'result'>;
-  private readonly perModel: readonly (Counter<'model'> | Histogram<'model'>)[];
+  private readonly queueWait: ModelHistogram;
+  private readonly firstByte: ModelHistogram;
+  private readonly duration: ModelHistogram;
+  private readonly cache: ModelCounter;
   private readonly models: Models;
-  private readonly codes = new Map<string, Set<number>>();
 
   constructor(registry: Registry, models: Models, usageLog?: { readonly lost: number }) {
     this.models = models;
     const registers = [registry];
-    this.requests = new Counter({
+    const common = { registry, keeps: (model: string) => model === unknownModel || models.find(model) !== undefined };
+    this.requests = new ModelCounter({
+      ...common,
       name: 'modelfleet_gateway_requests_total',
       help: 'Requests by deployment and status code; 499: the caller left, 502 and 504 also count answers that broke off.',
-      labelNames: ['model', 'code'],
-      registers,
-      collect: () => this.sweep(),
+      label: 'code',
     });
-    this.retries = new Counter({
+    this.retries = new ModelCounter({
+      ...common,
       name: 'modelfleet_gateway_upstream_retries_total',
       help: 'Requests sent to another replica because one failed before it answered.',
-      labelNames: ['model'],
-      registers,
     });
-    this.queueFull = new Counter({
+    this.queueFull = new ModelCounter({
+      ...common,
       name: 'modelfleet_gateway_queue_refusals_total',
       help: 'Requests refused because the queue was full, also those that had to yield to another tenant’s.',
-      labelNames: ['model'],
-      registers,
     });
     this.limitRefusals = new Counter({
       name: 'modelfleet_gateway_limit_refusals_total',
@@ -53,32 +54,29 @@ export class GatewayMetrics {
       labelNames: ['limit', 'scope'],
       registers,
     });
-    this.queueWait = new Histogram({
+    this.queueWait = new ModelHistogram({
+      ...common,
       name: 'modelfleet_gateway_queue_wait_seconds',
       help: 'Time from arrival until a replica had a free slot.',
-      labelNames: ['model'],
       buckets: waitBuckets,
-      registers,
     });
-    this.firstByte = new Histogram({
+    this.firstByte = new ModelHistogram({
+      ...common,
       name: 'modelfleet_gateway_first_byte_seconds',
       help: 'Time from arrival until the first byte of a replica’s answer.',
-      labelNames: ['model'],
       buckets: firstByteBuckets,
-      registers,
     });
-    this.duration = new Histogram({
+    this.duration = new ModelHistogram({
+      ...common,
       name: 'modelfleet_gateway_request_duration_seconds',
       help: 'Time from arrival until the end of the answer.',
-      labelNames: ['model'],
       buckets: durationBuckets,
-      registers,
     });
-    this.cache = new Counter({
+    this.cache = new ModelCounter({
+      ...common,
       name: 'modelfleet_gateway_cache_requests_total',
       help: 'Requests whose answer might be one that was given before, by result: hit or miss.',
-      labelNames: ['model', 'result'],
-      registers,
+      label: 'result',
     });
     if (usageLog) {
       new Gauge({
@@ -90,7 +88,6 @@ export class GatewayMetrics {
         },
       });
     }
-    this.perModel = [this.retries, this.queueFull, this.queueWait, this.firstByte, this.duration];
     gauge(registry, 'modelfleet_gateway_requests_in_flight', 'Requests that replicas are answering.', models, (line) => line.inFlight);
     gauge(registry, 'modelfleet_gateway_queue_length', 'Requests that wait for a free replica.', models, (line) => line.length);
     new Gauge({
@@ -122,42 +119,24 @@ export class GatewayMetrics {
   }
 
   /** Counts a finished exchange; `now` is milliseconds of the clock that stamped it. */
-  record(exchange: Exchange, now: number): void {
+  record(exchange: Finished, now: number): void {
     const key = exchange.model?.spec.key;
     // A deployment that was deleted meanwhile must not come back as a series.
     const model = key !== undefined && this.models.find(key) ? key : unknownModel;
-    this.requests.inc({ model, code: exchange.outcome });
-    this.noteCode(model, exchange.outcome);
+    this.requests.of(model, exchange.outcome).inc();
     if (model === unknownModel) return;
-    this.duration.observe({ model }, (now - exchange.arrivedAt) / 1000);
-    if (exchange.leasedAt !== undefined) this.queueWait.observe({ model }, (exchange.leasedAt - exchange.arrivedAt) / 1000);
-    if (exchange.firstByteAt !== undefined) this.firstByte.observe({ model }, (exchange.firstByteAt - exchange.arrivedAt) / 1000);
-    if (exchange.cache) this.cache.inc({ model, result: exchange.cache });
+    this.duration.of(model).observe((now - exchange.arrivedAt) / 1000);
+    if (exchange.leasedAt !== undefined) this.queueWait.of(model).observe((exchange.leasedAt - exchange.arrivedAt) / 1000);
+    if (exchange.firstByteAt !== undefined) this.firstByte.of(model).observe((exchange.firstByteAt - exchange.arrivedAt) / 1000);
+    if (exchange.cache) this.cache.of(model, exchange.cache).inc();
     const turn = exchange.place?.turn;
-    if (turn?.kind === 'refused' && turn.why === 'full') this.queueFull.inc({ model });
-    if (exchange.retries > 0) this.retries.inc({ model }, exchange.retries);
+    if (turn?.kind === 'refused' && turn.why === 'full') this.queueFull.of(model).inc();
+    if (exchange.retries > 0) this.retries.of(model).inc(exchange.retries);
   }
 
   /** Counts a refusal by the limit that causes it. */
   refused({ name, scope }: Gate): void {
     this.limitRefusals.inc({ limit: name, scope });
-  }
-
-  /** Drops the series of deployments that are gone, so that they do not pile up. */
-  private sweep(): void {
-    for (const [model, codes] of this.codes) {
-      if (model === unknownModel || this.models.find(model)) continue;
-      for (const code of codes) this.requests.remove({ model, code });
-      for (const metric of this.perModel) metric.remove({ model });
-      for (const result of ['hit', 'miss']) this.cache.remove({ model, result });
-      this.codes.delete(model);
-    }
-  }
-
-  private noteCode(model: string, code: number): void {
-    const seen = this.codes.get(model);
-    if (seen) seen.add(code);
-    else this.codes.set(model, new Set([code]));
   }
 }
 
