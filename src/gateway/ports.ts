@@ -1,14 +1,15 @@
 import type { ServingLimits as DeploymentLimits } from '../api/model-deployment.ts';
 import type { ReplicaPhase } from '../core/phases.ts';
 import type { Account } from './identity/account.ts';
+import type { Credential } from './identity/credential.ts';
 
 /** Who calls, as far as the gateway may tell others: the account of a tenant and the name of the key, never the key itself. */
 export type Caller = Account & { readonly keyName: string };
 
 /** Finds the caller of an API key or a token. */
 export type Keys = {
-  /** The caller that this text belongs to; undefined when it is unknown or expired at `now`. Waits only for a token that has to be proved. */
-  find(key: string, now: number): Caller | undefined | Promise<Caller | undefined>;
+  /** The caller that this belongs to; undefined when it is unknown or expired at `now`. Waits only for a token that has to be proved. */
+  find(credential: Credential, now: number): Caller | undefined | Promise<Caller | undefined>;
   /** The keys that have been used since the gateway started. */
   uses(): Iterable<KeyUse>;
 };

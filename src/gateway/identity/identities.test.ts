@@ -6,6 +6,7 @@ import type { TenantJwt } from '../../api/tenant.ts';
 import { FakeClock } from '../../core/fake-clock.ts';
 import { listenOn } from '../../core/listen.ts';
 import { silentLogger } from '../../core/logger.ts';
+import { credentialOf } from './credential.ts';
 import { Identities } from './identities.ts';
 
 const minuteMs = 60_000;
@@ -52,14 +53,14 @@ function allow(tenant: string, more: Partial<TenantJwt> = {}): void {
   identities.set(tenant, { jwt: { issuer, audiences: ['models'], ...more } });
 }
 
-const tenantOf = async (token: string) => (await identities.find(token, clock.now()))?.tenant;
+const tenantOf = async (token: string) => (await identities.find(credentialOf(token), clock.now()))?.tenant;
 
 test('takes a token of the issuer for the audience, and remembers that it did', async () => {
   const sign = await newKey('a');
   allow('acme');
   const token = await sign();
   expect(await tenantOf(token)).toBe('acme');
-  expect(identities.find(token, clock.now())).toMatchObject({ tenant: 'acme', keyName: 'JWT' });
+  expect(identities.find(credentialOf(token), clock.now())).toMatchObject({ tenant: 'acme', keyName: 'JWT' });
 });
 
 test('refuses tokens of others, for others, without an end, at their end and signed by a key of another', async () => {

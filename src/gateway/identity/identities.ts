@@ -1,6 +1,7 @@
 import type { TenantSpec } from '../../api/tenant.ts';
 import type { Caller, Keys, KeyUse } from '../ports.ts';
 import { accountOf } from './account.ts';
+import type { Credential } from './credential.ts';
 import type { KeySetOptions } from './key-set.ts';
 import { KeyIndex } from './keys.ts';
 import { JwtIndex, looksLikeJwt } from './tokens.ts';
@@ -17,8 +18,8 @@ export class Identities implements Keys {
     this.tokens = new JwtIndex(options);
   }
 
-  find(credential: string, now: number): Caller | undefined | Promise<Caller | undefined> {
-    return looksLikeJwt(credential) ? this.tokens.find(credential, now) : this.keys.find(credential, now);
+  find(credential: Credential, now: number): Caller | undefined | Promise<Caller | undefined> {
+    return looksLikeJwt(credential.text) ? this.tokens.find(credential, now) : this.keys.find(credential, now);
   }
 
   uses(): Iterable<KeyUse> {

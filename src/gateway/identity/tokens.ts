@@ -1,8 +1,8 @@
-import { hash } from 'node:crypto';
 import { decodeJwt, type JWTPayload, errors as joseErrors, jwtVerify } from 'jose';
 import type { TenantJwt } from '../../api/tenant.ts';
 import { errors } from '../../core/errors.ts';
 import type { Caller } from '../ports.ts';
+import type { Credential } from './credential.ts';
 import { KeySet, type KeySetOptions } from './key-set.ts';
 
 /** Signatures that only the holder of a private key can make: with the others whoever can check a token could make one. */
@@ -50,9 +50,8 @@ export class JwtIndex {
   }
 
   /** The caller of a token; a promise when it has to be proved first. Undefined, or rejected with an HttpError, when it is refused. */
-  find(token: string, now: number): Caller | undefined | Promise<Caller | undefined> {
+  find({ text: token, digest }: Credential, now: number): Caller | undefined | Promise<Caller | undefined> {
     if (this.rules.size === 0) return undefined;
-    const digest = hash('sha256', token, 'base64');
     const proof = this.proofs.get(digest);
     if (proof && proof.expiresAt > now && proof.keys.current() && proof.version === proof.keys.version) return proof.caller;
     this.proofs.delete(digest);
