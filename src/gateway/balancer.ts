@@ -1,6 +1,6 @@
 import type { Random } from '../core/clock.ts';
 import { type Avoided, eligible, leastLoaded, nearest } from './policies/balance.ts';
-import { afterAnswer, afterFailure, afterTime, afterWedge, mayEject } from './policies/outliers.ts';
+import { afterAnswer, afterFailure, afterTime, afterWedge, healthy, mayEject } from './policies/outliers.ts';
 import { alone, type Rank, rampedSlots, shareOfSlots, slowStartMs } from './policies/slots.ts';
 import type { Replica } from './replica.ts';
 import { after } from './timers.ts';
@@ -46,8 +46,8 @@ export class Balancer {
   }
 
   /** The replica that gets a request; undefined when none has a slot for it. */
-  choose({ avoided, affinity, home, adapter }: Asking): Replica | undefined {
-    this.look();
+  choose({ avoided, affinity, home, adapter }: Asking, now: number): Replica | undefined {
+    this.look(now);
     const wanted = home === undefined ? undefined : this.find(home, avoided);
     if (wanted) return wanted.inFlight < this.slotsOf(wanted) ? wanted : undefined;
     const slotsOf =
@@ -81,11 +81,12 @@ export class Balancer {
   /** What fails too often one after the other is left alone for a while: `ejected` tells that it is from now on. */
   judge(replica: Replica, verdict: 'answered' | 'failed'): 'ejected' | undefined {
     const { health } = replica;
-    const now = this.options.now();
     if (verdict === 'answered') {
-      replica.health = afterAnswer(health, now);
+      // Nearly all are, and answer: that costs them no look at the clock.
+      if (health !== healthy) replica.health = afterAnswer(health, this.options.now());
       return undefined;
     }
+    const now = this.options.now();
     let ready = 0;
     for (const each of this.replicas) if (each.ready) ready += 1;
     replica.health = afterFailure(health, now, replica.wedged ? this.hasLively : mayEject(this.ejected, ready));
@@ -132,8 +133,8 @@ export class Balancer {
     return false;
   }
 
-  private look(): void {
-    this.at = this.options.now();
+  private look(now = this.options.now()): void {
+    this.at = now;
     this.hasMature = false;
     let outNow = 0;
     let wedged = 0;

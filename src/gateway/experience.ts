@@ -48,9 +48,9 @@ export class Experience {
     return this.outputs.tokens;
   }
 
-  noteArrival(): void {
+  noteArrival(now: number): void {
     this.arrivals += 1;
-    this.arrivedAt = this.now();
+    this.arrivedAt = now;
   }
 
   /** A replica has worked so long for an answer. */

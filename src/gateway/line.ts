@@ -102,13 +102,13 @@ export class ModelLine {
   }
 
   /** Takes a place at the end of the line; it may have its slot already, or be refused already. */
-  join(terms: Terms): Place {
-    this.experience.noteArrival();
+  join(terms: Terms, now = this.now()): Place {
+    this.experience.noteArrival(now);
     const place = new Place(terms, undefined, this.forget);
     const why = this.inVain();
     if (why) return refused(place, why);
     // Whoever stands aside cannot use what is free, so only those in `waiting` come first.
-    if (this.waiting.size === 0 && this.tryServe(place)) return this.counted(place);
+    if (this.waiting.size === 0 && this.tryServe(place, now)) return this.counted(place);
     if (!this.makeRoom(place)) return refused(place, 'full');
     if (this.waiting.size === 0 && place.isBound) this.aside.add(place);
     else this.waiting.enter(place);
@@ -120,7 +120,7 @@ export class ModelLine {
     const place = new Place(terms, avoided, this.forget);
     const why = this.inVain();
     if (why) return refused(place, why);
-    if (this.tryServe(place)) return this.counted(place);
+    if (this.tryServe(place, this.now())) return this.counted(place);
     this.aside.add(place);
     return this.letWait(place);
   }
@@ -176,9 +176,10 @@ export class ModelLine {
       return;
     }
     this.turnPatience();
-    for (const place of this.aside) if (this.tryServe(place)) this.aside.delete(place);
+    const now = this.now();
+    for (const place of this.aside) if (this.tryServe(place, now)) this.aside.delete(place);
     for (let place = this.waiting.next(); place; place = this.waiting.next()) {
-      if (this.tryServe(place)) continue;
+      if (this.tryServe(place, now)) continue;
       // Nobody else in this queue wants or avoids a replica, so what the first cannot have, nobody behind can.
       if (!place.isBound) break;
       this.waiting.remove(place);
@@ -193,19 +194,15 @@ export class ModelLine {
   }
 
   private inVain(): Refusal | undefined {
-    return inVain(this.availability, this.readyReplicas);
+    // Asked for each request: only where a deployment does not serve is it worth counting.
+    return this.availability === 'serving' ? undefined : inVain(this.availability, this.readyReplicas);
   }
 
-  private tryServe(place: Place): boolean {
-    const replica = this.balancer.choose(place);
+  private tryServe(place: Place, now: number): boolean {
+    const replica = this.balancer.choose(place, now);
     if (!replica) return false;
-    const grantedAt = this.now();
     const charge = this.waiting.serve(place, place.avoided !== undefined);
-    const lease = new Lease(replica, place.tokens, charge, (answered) => {
-      this.tokens -= place.tokens;
-      if (answered) this.experience.noteAnswer(this.now() - grantedAt);
-      this.changed();
-    });
+    const lease = new Lease(replica, now, place.tokens, charge, this.released);
     place.settle({ kind: 'lease', lease });
     return true;
   }
@@ -244,6 +241,13 @@ export class ModelLine {
     this.tokens += place.tokens;
     return place;
   }
+
+  // Functions of the line, not of each request.
+  private readonly released = ({ tokens, grantedAt }: Lease, answered: boolean): void => {
+    this.tokens -= tokens;
+    if (answered) this.experience.noteAnswer(this.now() - grantedAt);
+    this.changed();
+  };
 
   private readonly forget = (place: Place): void => {
     if (!this.aside.delete(place)) this.waiting.remove(place);

@@ -11,15 +11,9 @@ export type Turn = { readonly kind: 'lease'; readonly lease: Lease } | { readonl
 /** How a request waits: `held` while no replica is ready, `queued` while one is. */
 export type Waiting = 'held' | 'queued';
 
-/** What a request brings into the line. */
-export type Terms = Waiter & {
-  /** Requests with the same go to the same replica where they can; undefined where that is not wanted. */
-  readonly affinity?: number | undefined;
-  /** Id of the replica that alone can do it, as long as it is ready. */
-  readonly home?: string | undefined;
-  /** The adapter that a replica must have loaded. */
-  readonly adapter?: string | undefined;
-  /** How long it waits at most while no replica is ready: in all, however often that changes. */
+/** How long a request waits at most. */
+type Patience = {
+  /** While no replica is ready: in all, however often that changes. */
   readonly holdMs: number;
   /** The same while one is. */
   readonly queueMs: number;
@@ -27,19 +21,33 @@ export type Terms = Waiter & {
   readonly totalMs: number;
 };
 
+/** What a request brings into the line. */
+export type Terms = Waiter &
+  Patience & {
+    /** Requests with the same go to the same replica where they can; undefined where that is not wanted. */
+    readonly affinity?: number | undefined;
+    /** Id of the replica that alone can do it, as long as it is ready. */
+    readonly home?: string | undefined;
+    /** The adapter that a replica must have loaded. */
+    readonly adapter?: string | undefined;
+  };
+
 /** A slot of a replica, held from the pick until the answer's end. */
 export class Lease {
   readonly replica: Replica;
   /** The replica's epoch at the pick. */
   readonly epoch: number;
-  private readonly tokens: number;
+  readonly grantedAt: number;
+  /** What the request may cost. */
+  readonly tokens: number;
   private readonly charge: Charge;
-  private readonly onRelease: (answered: boolean) => void;
+  private readonly onRelease: (lease: Lease, answered: boolean) => void;
   private held = true;
 
-  constructor(replica: Replica, tokens: number, charge: Charge, onRelease: (answered: boolean) => void) {
+  constructor(replica: Replica, grantedAt: number, tokens: number, charge: Charge, onRelease: (lease: Lease, answered: boolean) => void) {
     this.replica = replica;
     this.epoch = replica.epoch;
+    this.grantedAt = grantedAt;
     this.tokens = tokens;
     this.charge = charge;
     this.onRelease = onRelease;
@@ -59,7 +67,7 @@ export class Lease {
     this.replica.inFlight -= 1;
     this.replica.tokens -= this.tokens;
     this.charge.finish();
-    this.onRelease(answered);
+    this.onRelease(this, answered);
   }
 }
 
@@ -77,7 +85,9 @@ export class Place implements Waiter {
   readonly adapter: string | undefined;
   /** It has waited for a load. */
   wasHeld = false;
-  private readonly leftMs: { held: number; queued: number; total: number };
+  private readonly patience: Patience;
+  /** What is left of it. Made when it first waits: most never do. */
+  private leftMs: { held: number; queued: number; total: number } | undefined;
   private waiting: Waiting | undefined;
   private since = 0;
   private waiter: { wake(turn: Turn): void } | undefined;
@@ -85,7 +95,7 @@ export class Place implements Waiter {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(terms: Terms, avoided: Avoided<Replica> | undefined, onLeave: (place: Place) => void) {
-    this.leftMs = { held: terms.holdMs, queued: terms.queueMs, total: terms.totalMs };
+    this.patience = terms;
     this.tenant = terms.tenant;
     this.weight = terms.weight;
     this.priority = terms.priority;
@@ -113,6 +123,8 @@ export class Place implements Waiter {
 
   /** Lets the patience run that it has for this kind of waiting. */
   waitAs(waiting: Waiting, now: number): void {
+    const { holdMs, queueMs, totalMs } = this.patience;
+    this.leftMs ??= { held: holdMs, queued: queueMs, total: totalMs };
     const { leftMs } = this;
     if (this.waiting) {
       leftMs[this.waiting] -= now - this.since;
@@ -126,7 +138,7 @@ export class Place implements Waiter {
   }
 
   settle(turn: Turn): void {
-    clearTimeout(this.timer);
+    if (this.timer) clearTimeout(this.timer);
     this.turn = turn;
     this.waiter?.wake(turn);
   }

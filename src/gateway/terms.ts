@@ -8,7 +8,7 @@ const responsesPath = '/v1/responses';
 
 /** What a request brings into the line, whenever it joins: within the time that it has left. */
 export function termsOf(exchange: Exchange, now: number): Terms {
-  const { spec, line } = given(exchange.model);
+  const { spec, line, adapter } = given(exchange.model);
   const { limits } = spec;
   const { tenant, weight, priority } = given(exchange.caller);
   return {
@@ -21,24 +21,16 @@ export function termsOf(exchange: Exchange, now: number): Terms {
     priority,
     promptTokens: estimatePromptTokens(exchange.body.length),
     affinity: affinityOf(exchange, limits.balancing),
-    ...boundTerms(exchange),
+    home: isKept(exchange) ? line.experience.homes.find(exchange.fields.previous_response_id) : undefined,
+    adapter,
     tokens: expectTokens(exchange.body.length, given(exchange.call).maxTokens, limits.maxOutputTokens, line.experience.usualOutput),
   };
 }
 
-/** Which replicas will do, where not all do. */
-function boundTerms(exchange: Exchange): Pick<Terms, 'home' | 'adapter'> {
-  const { line, adapter } = given(exchange.model);
-  const home = isKept(exchange) ? line.experience.homes.find(exchange.fields.previous_response_id) : undefined;
-  return { home, adapter };
-}
-
 function affinityOf(exchange: Exchange, balancing: 'LeastLoad' | 'PrefixAffinity' | undefined): number | undefined {
-  const { tenant } = given(exchange.caller);
-  const session = headerText(exchange.request.headers[sessionHeader]);
-  if (balancing === 'PrefixAffinity') return affinityKey(tenant, exchange.fields, session);
   // What follows upon a response finds it in one replica alone, and a gateway that did not pass it on does not know in which.
-  return isKept(exchange) ? sessionKey(tenant, exchange.fields, session) : undefined;
+  const keyOf = balancing === 'PrefixAffinity' ? affinityKey : isKept(exchange) ? sessionKey : undefined;
+  return keyOf?.(given(exchange.caller).tenant, exchange.fields, headerText(exchange.request.headers[sessionHeader]));
 }
 
 /** Whether the replica may keep what it answers. */

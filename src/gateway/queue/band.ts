@@ -60,7 +60,7 @@ export class Band<W extends Waiter> {
 
   /** A request runs, whether it waited or came to a free slot. */
   serve(waiter: W): TokenCounter<W> {
-    const counter = this.remove(waiter) ? this.open(waiter) : this.lifted(waiter);
+    const counter = this.size > 0 && this.remove(waiter) ? this.open(waiter) : this.lifted(waiter);
     this.lastLeft = counter;
     counter.running += 1;
     this.running += 1;

@@ -113,7 +113,7 @@ class CounterCharge<W extends Waiter> implements Charge {
   private readonly band: Band<W>;
   private readonly counter: TokenCounter<W>;
   private readonly promptTokens: number;
-  private readonly takeBack: () => void;
+  private readonly expected: number;
   private settled = false;
 
   constructor(band: Band<W>, counter: TokenCounter<W>, waiter: W, anew: boolean) {
@@ -121,19 +121,19 @@ class CounterCharge<W extends Waiter> implements Charge {
     this.counter = counter;
     this.promptTokens = waiter.promptTokens;
     counter.charge(anew ? 0 : waiter.promptTokens, 0);
-    this.takeBack = counter.expect(counter.expectedOutput(waiter));
+    this.expected = counter.expect(counter.expectedOutput(waiter));
   }
 
   settle(promptTokens: number, outputTokens: number): void {
     if (this.settled) return;
     this.settled = true;
-    this.takeBack();
+    this.counter.unexpect(this.expected);
     this.counter.charge(promptTokens - this.promptTokens, outputTokens);
     this.counter.noteOutput(outputTokens);
   }
 
   finish(): void {
-    if (!this.settled) this.takeBack();
+    if (!this.settled) this.counter.unexpect(this.expected);
     this.settled = true;
     this.band.finish(this.counter);
   }

@@ -54,15 +54,18 @@ export class TokenCounter<W extends Waiter> {
     this.served += weigh(promptTokens, outputTokens) / this.weight;
   }
 
-  /** Counts an answer that is only expected, until the function that it returns takes it back. */
-  expect(outputTokens: number): () => void {
+  /** Counts an answer that is only expected; gives back what `unexpect` takes back. */
+  expect(outputTokens: number): number {
     const added = weigh(0, outputTokens) / this.weight;
     this.served += added;
     this.expected += added;
-    return () => {
-      this.served -= added;
-      this.expected -= added;
-    };
+    return added;
+  }
+
+  /** An answer is no longer only expected: it has come, or will not. */
+  unexpect(added: number): void {
+    this.served -= added;
+    this.expected -= added;
   }
 
   /** How long an answer is expected to be, in tokens: as those before, within what this one may be. */

@@ -3,21 +3,23 @@ import { CallerGone, type Cut, type Exchange, given } from '../exchange.ts';
 import { heartbeats, wantsHeartbeats } from '../heartbeat.ts';
 import type { Model, Models } from '../models.ts';
 import type { Stage } from '../pipeline.ts';
-import type { Lease, Place } from '../place.ts';
+import type { Lease, Place, Turn } from '../place.ts';
 import type { Refusal } from '../policies/admission.ts';
 
 /** Seconds after which to try again a model of which nothing better is known. */
 const retryUnknownSeconds = 5;
 
 /** Waits until a replica has a free slot: which one is decided only then. */
-export const pick: Stage = (exchange, { clock, models }) => {
+export const pick: Stage = (exchange, { models }) => {
   const turn = takeTurn(exchange, given(exchange.place), models);
-  const granted = (lease: Lease): undefined => {
-    exchange.lease = lease;
-    exchange.leasedAt = clock.now();
-  };
-  return turn instanceof Promise ? turn.then(granted) : granted(turn);
+  if (turn instanceof Promise) return turn.then((lease) => hold(exchange, lease));
+  hold(exchange, turn);
 };
+
+function hold(exchange: Exchange, lease: Lease): undefined {
+  exchange.lease = lease;
+  exchange.leasedAt = lease.grantedAt;
+}
 
 /** The slot for this place, now or when it comes; throws the answer for whoever gets none. */
 export function takeTurn(exchange: Exchange, place: Place, models: Models): Lease | Promise<Lease> {
@@ -26,6 +28,11 @@ export function takeTurn(exchange: Exchange, place: Place, models: Models): Leas
     if (turn.kind === 'lease') return turn.lease;
     throw refused(exchange, place, turn.why, models);
   }
+  return waitFor(turn, exchange, place, models);
+}
+
+/** A function of its own, so that who need not wait pays nothing for its closures. */
+function waitFor(turn: Promise<Turn>, exchange: Exchange, place: Place, models: Models): Promise<Lease> {
   const stopBeating = wantsHeartbeats(exchange) ? heartbeats(exchange, place, models) : undefined;
   let cut: Cut | undefined;
   exchange.running = {
