@@ -169,7 +169,7 @@ export class DataPlane {
     if (cors) exchange.answerHeaders.push(...cors.headersFor(request.headers.origin));
 
     const stages = cors && isPreflight(request) ? [preflight] : stagesFor(request.method ?? '', path, this.cutting);
-    runStages(stages, exchange, services).catch((error: unknown) => this.refuse(exchange, error));
+    runStages(stages, exchange, services, (error) => this.refuse(exchange, error));
   }
 
   private refuse(exchange: Exchange, error: unknown): void {

@@ -10,19 +10,21 @@ export const read: Stage = (exchange, { maxBodyBytes }) => {
   if (request.headers.expect !== undefined && request.httpVersionMinor > 0) response.writeContinue();
   return new Promise<undefined>((resolve, reject) => {
     const parts = new Parts();
-    const settle = (error?: HttpError | CallerGone) => {
+    const fail = (error: HttpError | CallerGone) => {
       request.off('data', onData).off('end', onEnd);
       exchange.running = undefined;
-      if (error) return reject(error);
+      reject(error);
+    };
+    const onData = (chunk: Buffer) => {
+      if (parts.size + chunk.length > maxBodyBytes) fail(errors.bodyTooLarge(maxBodyBytes));
+      else parts.add(chunk);
+    };
+    const onEnd = () => {
+      exchange.running = undefined;
       exchange.body = parts.take();
       resolve(undefined);
     };
-    const onData = (chunk: Buffer) => {
-      if (parts.size + chunk.length > maxBodyBytes) settle(errors.bodyTooLarge(maxBodyBytes));
-      else parts.add(chunk);
-    };
-    const onEnd = () => settle();
-    exchange.running = { cut: (why) => settle(why === 'gone' ? new CallerGone() : errors.draining()) };
+    exchange.running = { cut: (why) => fail(why === 'gone' ? new CallerGone() : errors.draining()) };
     request.on('data', onData).on('end', onEnd);
   });
 };
