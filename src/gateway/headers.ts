@@ -41,6 +41,9 @@ export function givenRequestId(headers: IncomingHttpHeaders): string | undefined
   return typeof id === 'string' && requestIdPattern.test(id) ? id : undefined;
 }
 
+/** Headers of a worker's answer by their names, in lower case. */
+type WorkerHeaders = Pick<IncomingHttpHeaders, 'connection'> & Readonly<Record<string, string | readonly string[] | undefined>>;
+
 /** Headers for the worker, as undici takes them: names and values in turn. */
 export function upstreamHeaders(exchange: Exchange): string[] {
   const { headers } = exchange.request;
@@ -57,9 +60,9 @@ export function upstreamHeaders(exchange: Exchange): string[] {
 }
 
 /** Headers for the caller, as `writeHead` takes them: names and values in turn. */
-export function downstreamHeaders(exchange: Exchange, headers: IncomingHttpHeaders): string[] {
+export function downstreamHeaders(exchange: Exchange, headers: WorkerHeaders): string[] {
   const list = [requestIdHeader, exchange.id, ...exchange.answerHeaders];
-  const named = headers.connection?.toLowerCase().split(/[\s,]+/);
+  const named = namedByConnection(headers);
   for (const name of Object.keys(headers)) {
     const value = headers[name];
     if (value === undefined || keptBack.has(name) || named?.includes(name)) continue;
@@ -67,4 +70,10 @@ export function downstreamHeaders(exchange: Exchange, headers: IncomingHttpHeade
     else for (const each of value) list.push(name, each);
   }
   return list;
+}
+
+/** Headers that concern the connection to the worker alone, as it says itself; undefined when it names none. */
+function namedByConnection({ connection }: WorkerHeaders): readonly string[] | undefined {
+  // What nearly all say, and a header of this name stays behind anyway.
+  return connection === 'keep-alive' ? undefined : connection?.toLowerCase().split(/[\s,]+/);
 }
