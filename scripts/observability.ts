@@ -8,6 +8,7 @@ import { ScalingMetrics } from '../controllers/scaling/metrics.ts';
 import { exportKeyUses } from '../src/gateway/identity/key-metrics.ts';
 import { exportSharing } from '../src/gateway/limits/limit-metrics.ts';
 import { GatewayMetrics } from '../src/gateway/metrics.ts';
+import { exportServers } from '../src/gateway/redis/server-metrics.ts';
 import { KubeMetrics } from '../src/kube/index.ts';
 import { RequestMetrics } from '../src/metrics-api/request-metrics.ts';
 import { dashboards } from '../src/observability/dashboards/all.ts';
@@ -31,6 +32,7 @@ export function exportedMetrics(): readonly ProcessMetrics[] {
   new GatewayMetrics(gateway, { find: () => undefined, served: () => [], all: () => [] }, { lost: 0 });
   exportKeyUses(gateway, { uses: () => [] });
   exportSharing(gateway, {});
+  exportServers(gateway, undefined, undefined);
   const worker = new WorkerMetrics('', { running: zero, waiting: zero, kvCacheUsage: zero, loadPercent: zero, ready: no, draining: no });
   const node = new Registry();
   collectDefaultMetrics({ register: node });

@@ -27,6 +27,8 @@ export type Stores = {
   readonly limits: RedisStore | undefined;
   readonly responseCache: RedisCache | undefined;
   readonly usageLog: UsageLogs | undefined;
+  /** One of those that the log writes to. */
+  readonly usageStream: RedisStream | undefined;
   /** Ends once what the gateway has left there has arrived, or cannot. */
   close(): Promise<void>;
 };
@@ -44,14 +46,15 @@ export async function openStores(options: StoreOptions, gateways: () => number, 
   const common = { clock: systemClock, random: Math.random, logger };
   const limits = shared && new RedisStore({ ...shared, ...common, gateways });
   const responseCache = cacheAddress && new RedisCache({ ...cacheAddress, ...common });
-  const outputs: LineOutput[] = file ? [file] : [];
-  if (shared && stream !== undefined) outputs.push(new RedisStream({ ...shared, ...common, stream, maxRecords }));
+  const usageStream = shared && stream !== undefined ? new RedisStream({ ...shared, ...common, stream, maxRecords }) : undefined;
+  const outputs = [file, usageStream].filter((output) => output !== undefined);
   const logs = outputs.map((output) => new UsageLog({ output, clock: systemClock, logger }));
   const usageLog = logs.length > 0 ? new UsageLogs(logs) : undefined;
   return {
     limits,
     responseCache,
     usageLog,
+    usageStream,
     async close() {
       await Promise.all([limits?.close(), responseCache?.close(), usageLog?.close()]);
     },

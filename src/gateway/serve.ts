@@ -20,6 +20,7 @@ import type { Models } from './models.ts';
 import type { Keys } from './ports.ts';
 import type { Networks } from './proxy-protocol/networks.ts';
 import { Proxies } from './proxy-protocol/proxies.ts';
+import { exportServers } from './redis/server-metrics.ts';
 import { type CloseOptions, DataPlane } from './server.ts';
 import { StatsStream } from './stats-stream.ts';
 import type { UsageLog } from './usage/log.ts';
@@ -62,6 +63,8 @@ export type ServeOptions = {
   readonly unreadTimeoutMs?: number | undefined;
   /** Where each request leaves a record; none unless told. The caller opened it and closes it after the gateway. */
   readonly usageLog?: Pick<UsageLog, 'add' | 'lost'> | undefined;
+  /** The stream that the log writes to too, if any: metrics tell whether its server is there. */
+  readonly usageStream?: { readonly usable: boolean } | undefined;
   readonly logger?: Logger | undefined;
   readonly clock?: Clock | undefined;
 };
@@ -89,6 +92,7 @@ export async function serve(models: Models, keys: Keys, waitingFor: () => readon
   const limits: LimitStore = options.limits ?? new MemoryStore(clock, options.gateways ?? (() => 1));
   exportKeyUses(registry, keys);
   exportSharing(registry, limits);
+  exportServers(registry, options.responseCache, options.usageStream);
   let hasRead = false;
   const isMissing = () => (ending.signal.aborted ? ['the end: it stops'] : waitingFor());
   const plane = new DataPlane(

@@ -192,6 +192,28 @@ const accounts: AlertGroup = {
         'The log of the pod says why: “the shared store of limits is gone”. If all gateways say so, look at the store itself: does it run, has it memory, does it answer `PING`? If one does: its way there, a NetworkPolicy, or a password that changed after its start.',
     },
     {
+      name: 'ModelfleetCacheGone',
+      expr: 'max by (namespace, pod) (modelfleet_gateway_cache_connected) == 0',
+      for: '5m',
+      severity: 'warning',
+      summary: '{{ $labels.namespace }}/{{ $labels.pod }} does not reach the cache of answers.',
+      description:
+        'The gateway does not reach the Redis or Valkey in which answers are kept. No answer is given again: each is generated anew, which costs tenants tokens and takes slots that others wait for.',
+      runbook:
+        'The log of the pod says why: “the store of answers is gone”. If all gateways say so, look at the server of `--response-cache`: does it run, has it memory, does it answer `PING`? If one does: its way there, a NetworkPolicy, or a password that changed after its start.',
+    },
+    {
+      name: 'ModelfleetUsageStreamGone',
+      expr: 'max by (namespace, pod) (modelfleet_gateway_usage_stream_connected) == 0',
+      for: '5m',
+      severity: 'warning',
+      summary: '{{ $labels.namespace }}/{{ $labels.pod }} does not reach the stream of usage records.',
+      description:
+        'Records wait in the memory of the gateway, up to 32 MiB of them: what comes then is lost, and so is all that waits when the pod ends before the server is back.',
+      runbook:
+        'The log of the pod says why: “the stream of usage records is gone”. If all gateways say so, look at the server of `--redis-url`: does it run, has it memory, does it answer `PING`? If one does: its way there, a NetworkPolicy, or a password that changed after its start. Until it is back do not restart the gateway, unless it writes its records to a log too.',
+    },
+    {
       name: 'ModelfleetUsageRecordsLost',
       expr: 'sum by (namespace, pod) (increase(modelfleet_gateway_usage_records_lost[15m])) > 0',
       for: '1m',

@@ -27,6 +27,8 @@ const gateway = (metric: string, more = '') =>
   `modelfleet_gateway_${metric}{model="models/qwen", job="gateway", instance="g", ${system}${more}}`;
 
 const shared = (pod: string) => `modelfleet_gateway_limits_shared{job="gateway", instance="${pod}", pod="${pod}", ${system}}`;
+const connected = (server: string, pod: string) =>
+  `modelfleet_gateway_${server}_connected{job="gateway", instance="${pod}", pod="${pod}", ${system}}`;
 const recordsLost = (pod: string) => `modelfleet_gateway_usage_records_lost{job="gateway", instance="${pod}", pod="${pod}", ${system}}`;
 
 /** For each alert, when it fires and when it does not. */
@@ -157,6 +159,24 @@ export const alertCases: Readonly<Record<string, Case>> = {
     quiet: {
       'the store started anew': { [shared('gateway-a')]: '1 1 1 0 0 1' },
       'limits are counted alone by intention': { [gateway('ready_replicas')]: '1x5' },
+    },
+  },
+  ModelfleetCacheGone: {
+    at: 10,
+    fires: { [connected('cache', 'gateway-a')]: '1 0x9', [connected('cache', 'gateway-b')]: '1x10' },
+    labels: { namespace: 'modelfleet-system', pod: 'gateway-a' },
+    quiet: {
+      'the server started anew': { [connected('cache', 'gateway-a')]: '1x5 0x2 1x3' },
+      'answers are kept in each gateway': { [gateway('ready_replicas')]: '1x10' },
+    },
+  },
+  ModelfleetUsageStreamGone: {
+    at: 10,
+    fires: { [connected('usage_stream', 'gateway-a')]: '1 0x9', [connected('usage_stream', 'gateway-b')]: '1x10' },
+    labels: { namespace: 'modelfleet-system', pod: 'gateway-a' },
+    quiet: {
+      'the server started anew': { [connected('usage_stream', 'gateway-a')]: '1x5 0x2 1x3' },
+      'there is no stream': { [gateway('ready_replicas')]: '1x10' },
     },
   },
   ModelfleetUsageRecordsLost: {

@@ -128,6 +128,7 @@ async function run(options: Options): Promise<void> {
       limits: stores.limits,
       responseCache: stores.responseCache,
       usageLog: stores.usageLog,
+      usageStream: stores.usageStream,
       tls,
       cache,
       registry,

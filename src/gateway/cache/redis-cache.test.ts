@@ -75,10 +75,12 @@ for (const { program, missing, title } of storePrograms) {
       const startedAt = performance.now();
       for (let asked = 0; asked < 10; asked += 1) expect(await ask()).toBe('miss');
       await eventually(() => expect(cache.usable).toBe(false));
+      expect(await gateway.metrics()).toContain('modelfleet_gateway_cache_connected 0\n');
       expect(cache.get('a')).toBeUndefined();
       expect(performance.now() - startedAt).toBeLessThan(5_000);
       server.thaw();
       await eventually(async () => expect(await ask()).toBe('hit'));
+      expect(await gateway.metrics()).toContain('modelfleet_gateway_cache_connected 1\n');
       await server.kill();
       expect(await ask()).toBe('miss');
       await server.run();

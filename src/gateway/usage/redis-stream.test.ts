@@ -73,13 +73,18 @@ for (const { program, missing, title } of storePrograms) {
 
     test('records wait for a server that is gone, and at the end no longer than a few seconds', async () => {
       await using server = await RedisServer.start({ program });
-      const { log, records } = open(server);
-      await using gateway = await startTestGateway({ usageLog: log });
+      const { output, log, records } = open(server);
+      await using gateway = await startTestGateway({ usageLog: log, usageStream: output });
+      const told = (value: number) =>
+        eventually(async () => expect(await gateway.metrics()).toContain(`modelfleet_gateway_usage_stream_connected ${value}\n`));
+      await told(1);
       await server.kill();
+      await told(0);
       for (let index = 0; index < 3; index += 1) await (await gateway.post({ model: 'm' })).text();
       await server.run();
       await eventually(async () => expect(await records()).toHaveLength(3));
       expect(log.lost).toBe(0);
+      await told(1);
       await server.kill();
       await (await gateway.post({ model: 'm' })).text();
       await log.close();

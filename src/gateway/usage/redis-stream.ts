@@ -50,6 +50,11 @@ export class RedisStream implements LineOutput {
     });
   }
 
+  /** Whether records can be written now. */
+  get usable(): boolean {
+    return this.link.usable;
+  }
+
   async write(lines: string): Promise<void> {
     const { clock, maxRecords } = this.options;
     for (const giveUpAt = clock.now() + patienceMs; !this.link.usable; await clock.sleep(lookMs))
