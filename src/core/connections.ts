@@ -1,27 +1,33 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** `sinceBytes`: what the connection had brought when it became idle. More than that is the beginning of a request. */
-type Entry = { running: number; idleSince: number; sinceBytes: number };
+/**
+ * `running`: in the order in which it came; more than one where a caller does not wait for answers.
+ * `sinceBytes`: what the connection had brought when it became idle. More than that is the beginning of a request.
+ */
+type Entry<Work> = { readonly running: Work[]; idleSince: number; sinceBytes: number };
 
-/** The open connections of an HTTP or HTTPS server, and since when each is idle: nothing of a request has come since its last answer. */
-export class Connections {
+/**
+ * The open connections of an HTTP or HTTPS server, the work that runs for the requests on each, and since when one is idle: nothing of
+ * a request has come since its last answer.
+ */
+export class Connections<Work> {
+  /** How much work runs on all of them. */
+  runningCount = 0;
   /** Those that speak HTTP by now. */
-  private readonly entries = new Map<Socket, Entry>();
+  private readonly entries = new Map<Socket, Entry<Work>>();
   /** All of them, also those in the middle of a TLS handshake. */
   private readonly sockets = new Set<Socket>();
   private readonly onNone = new Set<() => void>();
-  private readonly now: () => number;
 
   constructor(server: Server, secure: boolean, now: () => number) {
-    this.now = now;
     server.on('connection', (socket: Socket) => {
       this.sockets.add(socket);
       socket.once('close', () => this.closed(socket));
     });
     server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
       // What lies unread is the beginning of a request, as behind the header of a proxy.
-      this.entries.set(socket, { running: 0, idleSince: now(), sinceBytes: socket.bytesRead - socket.readableLength });
+      this.entries.set(socket, { running: [], idleSince: now(), sinceBytes: socket.bytesRead - socket.readableLength });
       socket.once('close', () => this.entries.delete(socket));
     });
   }
@@ -45,23 +51,40 @@ export class Connections {
     return this.entries.has(socket);
   }
 
-  began(socket: Socket): void {
-    const entry = this.entries.get(socket);
-    if (entry) entry.running += 1;
+  began(socket: Socket, work: Work): void {
+    this.runningCount += 1;
+    this.entries.get(socket)?.running.push(work);
   }
 
-  ended(socket: Socket): void {
+  ended(socket: Socket, work: Work, now: number): void {
+    this.runningCount -= 1;
     const entry = this.entries.get(socket);
     if (!entry) return;
-    entry.running -= 1;
-    entry.idleSince = this.now();
+    const at = entry.running.indexOf(work);
+    if (at >= 0) entry.running.splice(at, 1);
+    entry.idleSince = now;
     entry.sinceBytes = socket.bytesRead;
+  }
+
+  /** All that runs now, on whatever connection. */
+  *running(): Iterable<Work> {
+    for (const { running } of this.entries.values()) yield* running;
+  }
+
+  /** What runs for the last request on a connection, unless it has ended. */
+  lastOn(socket: Socket): Work | undefined {
+    return this.entries.get(socket)?.running.at(-1);
+  }
+
+  /** The connections that something runs on. */
+  *inUse(): Iterable<Socket> {
+    for (const [socket, { running }] of this.entries) if (running.length > 0) yield socket;
   }
 
   /** Closes every connection that has been idle since `instant` or longer. */
   closeIdleSince(instant: number): void {
     for (const [socket, { running, idleSince, sinceBytes }] of this.entries) {
-      if (running === 0 && idleSince <= instant && socket.bytesRead === sinceBytes) socket.destroy();
+      if (running.length === 0 && idleSince <= instant && socket.bytesRead === sinceBytes) socket.destroy();
     }
   }
 

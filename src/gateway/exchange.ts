@@ -12,6 +12,7 @@ import { Meter } from './usage/meter.ts';
 export type Call = { readonly model: string; readonly stream: boolean; readonly maxTokens: number | undefined };
 
 const nothing = Buffer.alloc(0);
+const noFields = {};
 
 /**
  * One request and its answer on their way through the stages. Each stage reads what earlier ones set and sets its own;
@@ -35,7 +36,7 @@ export class Exchange {
   /** Set by `parse`. */
   call: Call | undefined;
   /** Set by `parse`: the body as the caller sent it. */
-  fields: Readonly<Record<string, unknown>> = {};
+  fields: Readonly<Record<string, unknown>> = noFields;
   /** Set by `resolve`. */
   model: Model | undefined;
   /** Set by `queue`. */
@@ -81,7 +82,7 @@ export class Exchange {
    * theirs is set to a function of their own.
    */
   running: Cuttable | undefined;
-  private readonly endHooks: (() => void)[] = [];
+  private readonly endHooks: ((now: number) => void)[] = [];
   private ended = false;
 
   constructor(id: string, path: string, request: IncomingMessage, response: ServerResponse, arrivedAt: number) {
@@ -92,8 +93,8 @@ export class Exchange {
     this.arrivedAt = arrivedAt;
   }
 
-  /** Runs `hook` once, when the answer has been sent or the caller has left. */
-  onEnd(hook: () => void): void {
+  /** Runs `hook` once, with the instant, when the answer has been sent or the caller has left. */
+  onEnd(hook: (now: number) => void): void {
     this.endHooks.push(hook);
   }
 
@@ -104,10 +105,10 @@ export class Exchange {
   }
 
   /** Runs the end hooks; only the first call counts. */
-  end(): void {
+  end(now: number): void {
     if (this.ended) return;
     this.ended = true;
-    for (const hook of this.endHooks) hook();
+    for (const hook of this.endHooks) hook(now);
   }
 }
 

@@ -37,29 +37,32 @@ const inference: readonly Stage[] = [
 /** The same for a surface that not every worker knows. */
 const responses: readonly Stage[] = inference.flatMap((stage) => (stage === shape ? [translate, shape] : [stage]));
 
-type Route = { readonly method: 'GET' | 'POST'; readonly stages: readonly Stage[]; readonly probe?: true };
+type Route = { readonly methods: readonly string[]; readonly stages: readonly Stage[]; readonly probe?: true };
+
+/** HEAD is answered like GET. */
+const get = ['GET', 'HEAD'];
+const post = ['POST'];
 
 const routes = new Map<string, Route>([
-  ['/v1/chat/completions', { method: 'POST', stages: inference }],
-  ['/v1/completions', { method: 'POST', stages: inference }],
-  ['/v1/responses', { method: 'POST', stages: responses }],
-  ['/v1/embeddings', { method: 'POST', stages: inference }],
-  ['/generate', { method: 'POST', stages: inference }],
-  ['/v1/models', { method: 'GET', stages: [account, authenticate, listModels] }],
-  ['/healthz', { method: 'GET', stages: [live], probe: true }],
-  ['/readyz', { method: 'GET', stages: [ready], probe: true }],
+  ['/v1/chat/completions', { methods: post, stages: inference }],
+  ['/v1/completions', { methods: post, stages: inference }],
+  ['/v1/responses', { methods: post, stages: responses }],
+  ['/v1/embeddings', { methods: post, stages: inference }],
+  ['/generate', { methods: post, stages: inference }],
+  ['/v1/models', { methods: get, stages: [account, authenticate, listModels] }],
+  ['/healthz', { methods: get, stages: [live], probe: true }],
+  ['/readyz', { methods: get, stages: [ready], probe: true }],
 ]);
 
-const oneModel: Route = { method: 'GET', stages: [account, authenticate, describeModel] };
+const oneModel: Route = { methods: get, stages: [account, authenticate, describeModel] };
 
 /**
- * The stages for a request. HEAD is answered like GET; what has no route gets a 404 or 405 in OpenAI's shape.
+ * The stages for a request. What has no route gets a 404 or 405 in OpenAI's shape.
  * Once running answers are cut off, new requests are refused; probes are still answered.
  */
 export function stagesFor(method: string, path: string, cutting: boolean): readonly Stage[] {
   const route = routes.get(path) ?? (path.startsWith(modelPathPrefix) ? oneModel : undefined);
   if (!route) return [account, notFound];
-  const allowed = route.method === 'GET' ? ['GET', 'HEAD'] : [route.method];
-  if (!allowed.includes(method)) return [account, notAllowed(allowed.join(', '))];
+  if (!route.methods.includes(method)) return [account, notAllowed(route.methods.join(', '))];
   return cutting && !route.probe ? [account, refuseClosing] : route.stages;
 }

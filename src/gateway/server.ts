@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { Server as NetServer, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { Connections } from '../core/connections.ts';
 import { errors, HttpError } from '../core/errors.ts';
 import { type ListenAddress, listenOn } from '../core/listen.ts';
@@ -55,11 +54,9 @@ const lastWordsMs = 1_000;
 export class DataPlane {
   private readonly server: Server;
   private readonly tlsServer: TlsServer | undefined;
-  private readonly connections: Connections;
+  private readonly connections: Connections<Exchange>;
   private readonly services: Services;
   private readonly proxies: Proxies | undefined;
-  private readonly active = new Set<Exchange>();
-  private readonly lastOf = new WeakMap<Duplex, Exchange>();
   private readonly unread: NodeJS.Timeout;
   private idle: (() => void) | undefined;
   private leaving = false;
@@ -90,8 +87,8 @@ export class DataPlane {
     const handle = (request: IncomingMessage, response: ServerResponse) => this.handle(request, response);
     // Who waits for a word before he sends a body gets it from the stage that reads it, or hears why nobody does.
     this.server.on('request', handle).on('checkContinue', handle).on('checkExpectation', handle);
-    this.unread = watchUnread(this.server, () => this.connectionsInUse(), limits.unreadTimeoutMs);
-    this.server.on('clientError', (error, socket) => this.refuseBroken(error, socket));
+    this.unread = watchUnread(this.server, () => this.connections.inUse(), limits.unreadTimeoutMs);
+    this.server.on('clientError', (error, socket) => this.refuseBroken(error, socket as Socket));
   }
 
   /** Resolves with the port when it listens; rejects when the address is taken. */
@@ -121,7 +118,7 @@ export class DataPlane {
     const patienceMs = Math.min(graceMs, drainMs);
     const startedAt = clock.now();
     this.leaving = true;
-    for (const { response } of this.active) if (!response.headersSent) response.shouldKeepAlive = false;
+    for (const { response } of this.connections.running()) if (!response.headersSent) response.shouldKeepAlive = false;
     const closed = Promise.withResolvers<boolean>();
     const deadline = after(drainMs, () => closed.resolve(false));
     const closeListener = after(patienceMs, () => this.closeListener(() => closed.resolve(true)));
@@ -146,18 +143,16 @@ export class DataPlane {
 
   private async cutOff(): Promise<void> {
     this.cutting = true;
-    for (const exchange of this.active) exchange.cut('closing');
+    for (const exchange of [...this.connections.running()]) exchange.cut('closing');
     await this.idleWithin(lastWordsMs);
   }
 
   private handle(request: IncomingMessage, response: ServerResponse): void {
-    const { services, active } = this;
+    const { services } = this;
     const path = pathOf(request.url ?? '/');
     const id = givenRequestId(request.headers) ?? randomUUID();
     const exchange = new Exchange(id, path, request, response, services.clock.now());
-    active.add(exchange);
-    this.lastOf.set(request.socket, exchange);
-    this.connections.began(request.socket);
+    this.connections.began(request.socket, exchange);
     response.on('close', () => this.ended(exchange));
     response.on('error', () => exchange.cut('gone'));
     if (this.leaving) response.shouldKeepAlive = false;
@@ -182,19 +177,15 @@ export class DataPlane {
   private ended(exchange: Exchange): void {
     if (!exchange.response.writableFinished) exchange.cut('gone');
     if (exchange.outcome === 0) exchange.outcome = 499;
-    exchange.end();
-    this.active.delete(exchange);
-    this.connections.ended(exchange.request.socket);
-    if (this.active.size === 0) this.idle?.();
-  }
-
-  private *connectionsInUse(): Iterable<Socket> {
-    for (const { request } of this.active) yield request.socket;
+    const now = this.services.clock.now();
+    exchange.end(now);
+    this.connections.ended(exchange.request.socket, exchange, now);
+    if (this.connections.runningCount === 0) this.idle?.();
   }
 
   /** Whether everything ends within `ms`. */
   private idleWithin(ms: number): Promise<boolean> {
-    if (this.active.size === 0) return Promise.resolve(true);
+    if (this.connections.runningCount === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
       const timer = after(ms, () => resolve(false));
       this.idle = () => {
@@ -205,12 +196,12 @@ export class DataPlane {
   }
 
   /** Answers what is not HTTP, too large or too slow, while an answer can still be told from one that has begun. */
-  private refuseBroken(cause: NodeJS.ErrnoException, socket: Duplex): void {
-    if (!this.connections.has(socket as Socket)) {
+  private refuseBroken(cause: NodeJS.ErrnoException, socket: Socket): void {
+    if (!this.connections.has(socket)) {
       socket.destroy(); // it never came to HTTP: the TLS handshake failed
       return;
     }
-    const exchange = this.lastOf.get(socket);
+    const exchange = this.connections.lastOn(socket);
     const running = exchange && !exchange.response.writableFinished;
     // Who closes his side within a request has left. Without a socket of its own, the response waits behind an earlier one that uses the connection.
     if (

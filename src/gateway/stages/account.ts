@@ -2,9 +2,8 @@ import type { Stage } from '../pipeline.ts';
 import { recordOf } from '../usage/record.ts';
 
 /** Counts the exchange when it ends, leaves its record in the usage log, and logs it at debug level: never a key, a prompt or an answer. */
-export const account: Stage = (exchange, { metrics, usage, clock, logger }) => {
-  exchange.onEnd(() => {
-    const now = clock.now();
+export const account: Stage = (exchange, { metrics, usage, logger }) => {
+  exchange.onEnd((now) => {
     metrics.record(exchange, now);
     usage?.add(recordOf(exchange, now));
     if (!logger.isLevelEnabled('debug')) return;

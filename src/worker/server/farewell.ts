@@ -15,8 +15,7 @@ const lastWordsMs = 1_000;
 export class Farewell {
   private readonly server: Server;
   private readonly clock: Clock;
-  private readonly connections: Connections;
-  private readonly answering = new Set<ServerResponse>();
+  private readonly connections: Connections<ServerResponse>;
   private readonly onAnswered = new Set<() => void>();
   private since: number | undefined;
 
@@ -26,13 +25,11 @@ export class Farewell {
     this.connections = new Connections(server, false, () => clock.now());
     // Before the handler: it may answer at once.
     server.prependListener('request', ({ socket }, response: ServerResponse) => {
-      this.answering.add(response);
-      this.connections.began(socket);
+      this.connections.began(socket, response);
       if (this.begun) response.shouldKeepAlive = false;
       response.once('close', () => {
-        this.answering.delete(response);
-        this.connections.ended(socket);
-        if (this.answering.size === 0) for (const done of this.onAnswered) done();
+        this.connections.ended(socket, response, clock.now());
+        if (this.connections.runningCount === 0) for (const done of this.onAnswered) done();
       });
     });
   }
@@ -45,12 +42,12 @@ export class Farewell {
   /** From now on every answer closes its connection. */
   begin(): void {
     this.since ??= this.clock.now();
-    for (const response of this.answering) if (!response.headersSent) response.shouldKeepAlive = false;
+    for (const response of this.connections.running()) if (!response.headersSent) response.shouldKeepAlive = false;
   }
 
   /** Resolves when every answer has been handed to its caller, or when `signal` aborts. */
   answered(signal: AbortSignal): Promise<void> {
-    if (this.answering.size === 0 || signal.aborted) return Promise.resolve();
+    if (this.connections.runningCount === 0 || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {
         this.onAnswered.delete(done);
