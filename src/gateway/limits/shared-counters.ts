@@ -33,7 +33,7 @@ export class SharedCounters {
 
   async reserve(demand: Demand): Promise<Verdict> {
     const { gates, tokens } = demand;
-    const args = [tokens, this.leaseOf(demand), leaseMs, this.deadline(), ...gates.flatMap(argsOf)];
+    const args = withGates([tokens, this.leaseOf(demand), leaseMs, this.deadline()], gates);
     const answer = await this.act(reserveScript, gates.map(keyOf), args);
     if (answer.length !== 2 + gates.length * 3) throw new TypeError('the store of limits answered something else');
     const [granted, at = 0] = answer;
@@ -46,7 +46,7 @@ export class SharedCounters {
 
   async settle({ demand, takenAt, change }: Settlement): Promise<void> {
     const { gates } = demand;
-    const args = [change, this.leaseOf(demand), takenAt, this.deadline(), ...gates.flatMap(argsOf)];
+    const args = withGates([change, this.leaseOf(demand), takenAt, this.deadline()], gates);
     await this.act(settleScript, gates.map(keyOf), args);
   }
 
@@ -77,8 +77,9 @@ export class SharedCounters {
     return answer.map(Number);
   }
 
-  /** Names a request among those that run: no two have the same, of whatever gateway. */
+  /** Names a request among those that run: no two have the same, of whatever gateway. Where no gate counts those, none needs a name. */
   private leaseOf(demand: Demand): string {
+    if (!demand.gates.some(countsRunning)) return '';
     const known = this.leases.get(demand);
     if (known !== undefined) return known;
     this.named += 1;
@@ -103,8 +104,10 @@ function keyOf({ key }: Gate): string {
   return key;
 }
 
-function argsOf({ name, limit }: Gate): (string | number)[] {
-  return [name, limit];
+/** The arguments of a script, and after them what it must know of each gate. */
+function withGates(args: (string | number)[], gates: readonly Gate[]): readonly (string | number)[] {
+  for (const { name, limit } of gates) args.push(name, limit);
+  return args;
 }
 
 /** The store leaves it to us to say when a day or a month ends. */
