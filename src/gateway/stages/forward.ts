@@ -2,59 +2,87 @@ import { errors, HttpError } from '../../core/errors.ts';
 import { describeError } from '../../core/failure.ts';
 import { type AttemptResult, attempt } from '../attempt.ts';
 import { CallerGone, type Exchange, given } from '../exchange.ts';
-import type { Stage } from '../pipeline.ts';
+import type { Model } from '../models.ts';
+import type { Services, Stage } from '../pipeline.ts';
+import type { Lease } from '../place.ts';
 import { type AttemptFailure, mayRetry } from '../policies/retry.ts';
 import type { Replica } from '../replica.ts';
 import { termsOf } from '../terms.ts';
 import { takeTurn } from './pick.ts';
 
+/** What the replicas did that a request has been sent to in vain, the newest last, and the epoch of each: none of them is asked again. */
+type Past = { readonly failures: readonly AttemptFailure[]; readonly avoided: ReadonlyMap<Replica, number> };
+
+const untried: Past = { failures: [], avoided: new Map() };
+
 /** Sends the request to the picked replica; while nothing of an answer has reached the caller, another replica may take over. */
-export const forward: Stage = async (exchange, { clock, logger, models }) => {
-  const { line, spec } = given(exchange.model);
-  const failures: AttemptFailure[] = [];
-  const avoided = new Map<Replica, number>();
+export const forward: Stage = (exchange, services) => tryOn(exchange, services, given(exchange.lease), untried);
 
-  for (;;) {
-    const lease = given(exchange.lease);
-    const { replica, epoch } = lease;
-    const prospects = () => ({ hasOther: line.hasOther(new Map(avoided).set(replica, epoch)), hopeful: !replica.ready });
-    const result = await attempt(exchange, {
-      replica,
-      limits: spec.limits,
-      clock,
-      mayRetry: (failure) => mayRetry([...failures, failure], prospects()),
-    });
-    // Before its slot is free: a replica that leaves gets nobody more from the line, also when the cluster has not told yet.
-    if (result.kind === 'failed' && result.failure.kind === 'left') replica.ready = false;
-    if (result.kind === 'failed' && result.failure.kind === 'loading') line.rest(replica);
-    const verdict = verdictOn(result, exchange.outcome);
-    if (verdict && line.judge(lease, verdict))
-      logger.warn({ model: spec.key, replica: replica.name }, 'a replica that keeps failing is left alone for a while');
-    const usage = exchange.meter.read(exchange.body.length);
-    if (usage) lease.settle(usage.promptTokens, usage.completionTokens);
-    if (usage && result.kind === 'answered' && exchange.outcome === 200) line.experience.noteOutput(usage.completionTokens);
-    lease.release(result.kind !== 'failed');
-    const told = () => ({ requestId: exchange.id, model: spec.key, replica: replica.name });
-    const broke = brokeOff(result);
-    if (broke) logger.warn({ ...told(), failure: describeError(broke.cause ?? broke) }, 'an answer broke off');
-    if (result.kind === 'answered') return;
+/** Most requests are answered at the first try: what only a failure needs is made when there is one. */
+function tryOn(exchange: Exchange, services: Services, lease: Lease, past: Past): Promise<undefined> {
+  const model = given(exchange.model);
+  const { replica } = lease;
+  return attempt(exchange, {
+    replica,
+    limits: model.spec.limits,
+    clock: services.clock,
+    mayRetry: (failure) => mayGoOn(model, replica, withFailure(past, failure, lease)),
+  }).then((result) => {
+    conclude(exchange, services, lease, result);
+    if (result.kind === 'answered') return undefined;
     if (result.kind === 'refused') throw result.error;
+    return tryAnother(exchange, services, lease, result.failure, past);
+  });
+}
 
-    const { failure } = result;
-    failures.push(failure);
-    const harmless = failure.kind === 'left' || failure.kind === 'loading';
-    if (harmless) logger.debug({ ...told(), failure: failure.kind }, 'a replica that cannot serve sent a request away');
-    else logger.warn({ ...told(), failure: tell(failure) }, 'replica failed');
-    if (!mayRetry(failures, prospects())) throw upstreamFailed(exchange, failure);
+/** Tells the line how the replica did, gives its slot to the next, and logs an answer that broke off. */
+function conclude(exchange: Exchange, { logger }: Services, lease: Lease, result: AttemptResult): void {
+  const { line, spec } = given(exchange.model);
+  const { replica } = lease;
+  // Before its slot is free: a replica that leaves gets nobody more from the line, also when the cluster has not told yet.
+  if (result.kind === 'failed' && result.failure.kind === 'left') replica.ready = false;
+  if (result.kind === 'failed' && result.failure.kind === 'loading') line.rest(replica);
+  const verdict = verdictOn(result, exchange.outcome);
+  if (verdict && line.judge(lease, verdict))
+    logger.warn({ model: spec.key, replica: replica.name }, 'a replica that keeps failing is left alone for a while');
+  const usage = exchange.meter.read(exchange.body.length);
+  if (usage) lease.settle(usage.promptTokens, usage.completionTokens);
+  if (usage && result.kind === 'answered' && exchange.outcome === 200) line.experience.noteOutput(usage.completionTokens);
+  lease.release(result.kind !== 'failed');
+  const broke = brokeOff(result);
+  if (broke) logger.warn({ ...told(exchange, lease), failure: describeError(broke.cause ?? broke) }, 'an answer broke off');
+}
 
-    avoided.set(replica, epoch);
-    if (!harmless) exchange.retries += 1;
-    const place = line.rejoin(termsOf(exchange, clock.now()), avoided);
-    exchange.onEnd(() => place.leave('unavailable'));
-    exchange.lease = await takeTurn(exchange, place, models);
-    if (exchange.gone) throw new CallerGone();
-  }
-};
+/** Joins the line again for another replica. */
+async function tryAnother(exchange: Exchange, services: Services, lease: Lease, failure: AttemptFailure, before: Past): Promise<undefined> {
+  const { clock, logger, models } = services;
+  const model = given(exchange.model);
+  const past = withFailure(before, failure, lease);
+  const harmless = failure.kind === 'left' || failure.kind === 'loading';
+  if (harmless) logger.debug({ ...told(exchange, lease), failure: failure.kind }, 'a replica that cannot serve sent a request away');
+  else logger.warn({ ...told(exchange, lease), failure: tell(failure) }, 'replica failed');
+  if (!mayGoOn(model, lease.replica, past)) throw upstreamFailed(exchange, failure);
+
+  if (!harmless) exchange.retries += 1;
+  const place = model.line.rejoin(termsOf(exchange, clock.now()), past.avoided);
+  exchange.onEnd(() => place.leave('unavailable'));
+  exchange.lease = await takeTurn(exchange, place, models);
+  if (exchange.gone) throw new CallerGone();
+  return tryOn(exchange, services, exchange.lease, past);
+}
+
+function withFailure({ failures, avoided }: Past, failure: AttemptFailure, { replica, epoch }: Lease): Past {
+  return { failures: [...failures, failure], avoided: new Map(avoided).set(replica, epoch) };
+}
+
+/** Whether a request may go to another replica after what the last one, `replica`, did. */
+function mayGoOn({ line }: Model, replica: Replica, { failures, avoided }: Past): boolean {
+  return mayRetry(failures, { hasOther: line.hasOther(avoided), hopeful: !replica.ready });
+}
+
+function told({ id, model }: Exchange, { replica }: Lease) {
+  return { requestId: id, model: given(model).spec.key, replica: replica.name };
+}
 
 /** Why an answer did not come to its end, unless it is this gateway that ends; what is retried is told elsewhere. */
 function brokeOff(result: AttemptResult): HttpError | undefined {
