@@ -45,6 +45,19 @@ test('usage that comes with text is read and stays', () => {
   expect(meter.read(1)).toEqual(told);
 });
 
+test('usage is read however a worker sets its spaces, and only where it is an object', () => {
+  const of = (text: string) => {
+    const meter = new Meter();
+    meter.whole(Buffer.from(text));
+    return meter.read(0);
+  };
+  expect(of(JSON.stringify({ choices: [], usage }, undefined, 2))).toEqual(told);
+  expect(of(`{"usage"\t:\r\n  ${JSON.stringify({ ...usage, worker: 'Zoë' })}}`)).toEqual(told);
+  for (const other of ['null', '7', '[{"prompt_tokens":1}]', '{"prompt_tokens":1', '', '{"prompt_tokens":1,}'])
+    expect(of(`"usage":${other}`)).toMatchObject({ countedBy: 'gateway' });
+  expect(of(`["usage",${JSON.stringify(usage)}]`)).toMatchObject({ countedBy: 'gateway' });
+});
+
 test('what a model writes about usage is not usage', () => {
   const meter = stripping();
   const talk = chunk('{"usage":{"prompt_tokens":1,"completion_tokens":1}}') + chunk('"usage"');

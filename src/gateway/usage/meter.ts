@@ -12,6 +12,7 @@ export type Usage = {
 
 const usageKey = Buffer.from('"usage"');
 const eventEnd = Buffer.from('\n\n');
+const colon = 0x3a;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
@@ -89,9 +90,9 @@ export class Meter {
 
 /** The usage that begins with this key, in the words of chats and completions or of responses. Undefined when it is none, such as `null`. */
 function usageAt(bytes: Buffer, key: number): Usage | undefined {
-  const start = bytes.indexOf(openBrace, key);
-  if (start < 0 || !/^\s*:\s*$/.test(bytes.toString('latin1', key + usageKey.length, Math.min(start, key + 32)))) return undefined;
-  const value = parseObject(bytes, start);
+  const start = afterSpace(bytes, key + usageKey.length);
+  if (bytes[start] !== colon) return undefined;
+  const value = parseObject(bytes, afterSpace(bytes, start + 1));
   if (!value) return undefined;
   const promptTokens = count(value.prompt_tokens ?? value.input_tokens);
   if (promptTokens === undefined) return undefined;
@@ -105,15 +106,27 @@ function usageAt(bytes: Buffer, key: number): Usage | undefined {
   };
 }
 
-/** An object without braces in its texts, as a usage is. */
+/** Where the next byte is that is none of JSON's spaces. */
+function afterSpace(bytes: Buffer, from: number): number {
+  let at = from;
+  while (isSpace(bytes[at])) at += 1;
+  return at;
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** The object that begins here, if one does, without braces in its texts, as a usage is. */
 function parseObject(bytes: Buffer, start: number): Record<string, unknown> | undefined {
+  if (bytes[start] !== openBrace) return undefined;
   const limit = Math.min(bytes.length, start + maxUsageBytes);
   let depth = 0;
   for (let at = start; at < limit; at += 1) {
     if (bytes[at] === openBrace) depth += 1;
     else if (bytes[at] === closeBrace) depth -= 1;
     if (depth > 0) continue;
-    return parse(bytes.toString('utf8', start, at + 1));
+    return parse(bytes.toString('latin1', start, at + 1)); // whatever its texts are: only numbers are read
   }
   return undefined;
 }
