@@ -15,7 +15,8 @@ type Mode = 'events' | 'whole' | 'raw';
 export class AnswerBody {
   mode: Mode = 'whole';
   private readonly exchange: Exchange;
-  private readonly cutter = new EventCutter();
+  /** Of an answer in events. */
+  private cutter: EventCutter | undefined;
   private readonly collected = new Parts();
 
   constructor(exchange: Exchange) {
@@ -24,25 +25,27 @@ export class AnswerBody {
 
   /** Whether the last event of a stream has been passed on: then the answer is whole, however the connection ended. */
   get done(): boolean {
-    return this.mode === 'events' && this.cutter.done;
+    return this.cutter?.done === true;
   }
 
   /** The answer begins. */
   start(status: number, contentType: string | undefined): void {
     const { call, inEvents, translation } = this.exchange;
-    if (contentType?.startsWith('text/event-stream')) this.mode = 'events';
-    else if (given(call).stream && status < 300 && !inEvents && !translation) this.mode = 'raw';
+    if (contentType?.startsWith('text/event-stream')) {
+      this.mode = 'events';
+      this.cutter = new EventCutter();
+    } else if (given(call).stream && status < 300 && !inEvents && !translation) this.mode = 'raw';
   }
 
   /** What may be passed on now that `chunk` has come, if anything. */
   take(chunk: Buffer): Buffer | undefined {
-    if (this.mode === 'events') return this.events(this.cutter.take(chunk));
+    if (this.cutter) return this.events(this.cutter.take(chunk));
     return this.mode === 'raw' ? this.piece(chunk) : this.collect(chunk);
   }
 
   /** What is left of an answer that was passed on as it came, when it has ended well. */
   rest(): Buffer | undefined {
-    if (this.mode !== 'events') return undefined;
+    if (!this.cutter) return undefined;
     const rest = this.events(this.cutter.rest());
     const more = this.exchange.translation?.answer.end();
     return rest && more ? Buffer.concat([rest, more]) : (rest ?? more);

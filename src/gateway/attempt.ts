@@ -1,5 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import type { Dispatcher } from 'undici';
 import { drainingHeader, loadingHeader } from '../core/agent-contract.ts';
 import type { Clock } from '../core/clock.ts';
 import { errors, type HttpError } from '../core/errors.ts';
@@ -11,7 +9,9 @@ import { type AttemptFailure, isRetryableStatus } from './policies/retry.ts';
 import type { ServingLimits } from './ports.ts';
 import type { Replica } from './replica.ts';
 import { errorEvent, workerErrorEvent } from './sse.ts';
-import { after } from './timers.ts';
+import { type Limited, Sweep } from './sweep.ts';
+import { type AnswerHeaders, headerIn } from './upstream/answer-head.ts';
+import type { Connection, UpstreamHandler } from './upstream/connection.ts';
 
 /** How an attempt ended: `answered` (also when the answer `broke` off after it had begun), or with nothing sent to the caller. */
 export type AttemptResult =
@@ -33,52 +33,56 @@ export function attempt(exchange: Exchange, options: AttemptOptions): Promise<At
   return new Promise((resolve) => {
     const handler = new AttemptHandler(exchange, options, resolve);
     options.replica.upstream.dispatch(
-      { method: 'POST', path: exchange.translation?.path ?? exchange.path, headers: upstreamHeaders(exchange), body: exchange.body },
+      { path: exchange.translation?.path ?? exchange.path, headers: upstreamHeaders(exchange), body: exchange.body },
       handler,
     );
   });
 }
 
-/** undici's raw handler: no promise, stream or closure per chunk. */
-class AttemptHandler implements Dispatcher.DispatchHandler, Cuttable {
+/** Time limits of all attempts. */
+const sweep = new Sweep();
+
+/** What hears of an answer and passes it on: no promise, stream or closure per chunk. */
+class AttemptHandler implements UpstreamHandler, Cuttable, Limited {
   private readonly exchange: Exchange;
   private readonly options: AttemptOptions;
   private readonly resolve: (result: AttemptResult) => void;
-  private controller: Dispatcher.DispatchController | undefined;
+  private connection: Connection | undefined;
+  slot = 0;
   private settled = false;
 
   private status = 0;
-  private headers: IncomingHttpHeaders = {};
+  private headers: AnswerHeaders = [];
   private readonly body: AnswerBody;
   private begun = false;
   private stalled = false;
   private listening = false;
 
-  private readonly totalTimer: NodeJS.Timeout;
-  private silenceTimer: NodeJS.Timeout | undefined;
+  /** A worker that does not stream is silent until its answer is whole: only the total time bounds it. */
+  private readonly isStream: boolean;
+  private overAt: number | undefined;
+  private silentSince: number | undefined;
 
   constructor(exchange: Exchange, options: AttemptOptions, resolve: (result: AttemptResult) => void) {
     this.exchange = exchange;
     this.body = new AnswerBody(exchange);
     this.options = options;
     this.resolve = resolve;
-    const { limits, clock } = options;
-    const leftMs = limits.requestTimeoutMs - (clock.now() - exchange.arrivedAt);
-    this.totalTimer = after(leftMs, () => this.timeOut('the whole answer'));
-    // A worker that does not stream is silent until its answer is whole: only the total time bounds it.
-    if (given(exchange.call).stream) this.silenceTimer = after(limits.firstTokenTimeoutMs, () => this.timeOut('the first byte'));
-    if (this.silenceTimer) this.listen('begin');
+    this.isStream = given(exchange.call).stream;
+    if (this.isStream) this.listen('begin');
     exchange.running = this;
+    sweep.add(this);
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.controller = controller;
-    if (this.settled) controller.abort(new CallerGone());
+  onRequestStart(connection: Connection): void {
+    this.connection = connection;
+    if (this.settled) this.abortUpstream();
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    if (this.settled || status < 200) return;
-    const refused = headers[drainingHeader] !== undefined ? 'left' : headers[loadingHeader] !== undefined ? 'loading' : undefined;
+  onResponseStart(status: number, headers: AnswerHeaders): void {
+    if (this.settled) return;
+    const refused =
+      headerIn(headers, drainingHeader) !== undefined ? 'left' : headerIn(headers, loadingHeader) !== undefined ? 'loading' : undefined;
     if (refused) {
       this.settle({ kind: 'failed', failure: { kind: refused } });
       this.abortUpstream();
@@ -92,14 +96,14 @@ class AttemptHandler implements Dispatcher.DispatchHandler, Cuttable {
     }
     this.status = status;
     this.headers = headers;
-    this.body.start(status, headers['content-type']);
+    this.body.start(status, headerIn(headers, 'content-type'));
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(chunk: Buffer): void {
     if (this.settled) return;
     this.options.replica.hearing.signs += 1;
     if (this.exchange.firstByteAt === undefined) this.noteFirstByte();
-    else this.silenceTimer?.refresh();
+    this.silentSince = undefined;
 
     const ready = this.body.take(chunk);
     if (ready) this.write(ready);
@@ -128,12 +132,12 @@ class AttemptHandler implements Dispatcher.DispatchHandler, Cuttable {
     this.settle({ kind: 'answered' });
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | null, cause: Error): void {
+  onResponseError(cause: Error): void {
     if (this.settled) return;
     this.options.replica.hearing.signs += 1; // what cannot be reached is no silence
     if (this.exchange.firstByteAt === undefined) {
-      const gone = !this.controller && !this.options.replica.ready;
-      this.settle({ kind: 'failed', failure: gone ? { kind: 'left' } : { kind: this.controller ? 'reset' : 'connect', cause } });
+      const gone = !this.connection && !this.options.replica.ready;
+      this.settle({ kind: 'failed', failure: gone ? { kind: 'left' } : { kind: this.connection ? 'reset' : 'connect', cause } });
       return;
     }
     const name = given(this.exchange.call).model;
@@ -148,12 +152,25 @@ class AttemptHandler implements Dispatcher.DispatchHandler, Cuttable {
     this.abortUpstream();
   }
 
-  private timeOut(what: string): void {
+  check(now: number): void {
+    const { clock, limits } = this.options;
+    this.overAt ??= now + limits.requestTimeoutMs - (clock.now() - this.exchange.arrivedAt);
+    if (now >= this.overAt) this.timeOut('the whole answer');
+    else if (this.isStream) this.checkSilence(now);
+  }
+
+  private checkSilence(now: number): void {
+    const { limits } = this.options;
     // While the caller does not read, the replica is paused and cannot be blamed for its silence.
-    if (this.stalled && what !== 'the whole answer') {
-      this.silenceTimer?.refresh();
-      return;
-    }
+    if (this.stalled) this.silentSince = undefined;
+    this.silentSince ??= now;
+    const silentMs = now - this.silentSince;
+    if (this.exchange.firstByteAt === undefined) {
+      if (silentMs >= limits.firstTokenTimeoutMs) this.timeOut('the first byte');
+    } else if (silentMs >= limits.idleStreamTimeoutMs) this.timeOut('the next part of the answer');
+  }
+
+  private timeOut(what: string): void {
     this.breakOff(errors.upstreamTimeout(given(this.exchange.call).model, what));
     this.abortUpstream();
   }
@@ -178,7 +195,9 @@ class AttemptHandler implements Dispatcher.DispatchHandler, Cuttable {
   private endEvents(body: Buffer): void {
     const event = this.status < 300 ? undefined : workerErrorEvent(body);
     if (event === undefined) {
-      const cause = new Error(`the replica answered ${this.status} ${this.headers['content-type'] ?? ''} where a stream was asked for`);
+      const cause = new Error(
+        `the replica answered ${this.status} ${headerIn(this.headers, 'content-type') ?? ''} where a stream was asked for`,
+      );
       this.breakOff(errors.upstreamFailed(given(this.exchange.call).model).withCause(cause));
       return;
     }
@@ -188,15 +207,12 @@ class AttemptHandler implements Dispatcher.DispatchHandler, Cuttable {
   }
 
   private noteFirstByte(): void {
-    const { clock, limits } = this.options;
+    const { clock } = this.options;
     const { exchange } = this;
     exchange.firstByteAt = clock.now();
     // Only a stream tells its first token, and more replicas would not have spared a load to those who waited for it.
     if (this.body.mode !== 'whole' && this.status < 300 && given(exchange.call).stream && !exchange.wasHeld)
       given(exchange.model).line.experience.noteFirstToken(exchange.firstByteAt - exchange.arrivedAt);
-    if (!this.silenceTimer) return;
-    clearTimeout(this.silenceTimer);
-    this.silenceTimer = after(limits.idleStreamTimeoutMs, () => this.timeOut('the next part of the answer'));
   }
 
   /** Headers wait for the first bytes of the body: until then another replica can still answer, and both go out in one packet. */
@@ -210,7 +226,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler, Cuttable {
   private record(last: Buffer | undefined): void {
     const { recorder } = this.exchange;
     if (last) recorder?.add(last);
-    recorder?.end(String(this.headers['content-type'] ?? ''));
+    recorder?.end(headerIn(this.headers, 'content-type') ?? '');
   }
 
   private write(bytes: Buffer): void {
@@ -219,12 +235,12 @@ class AttemptHandler implements Dispatcher.DispatchHandler, Cuttable {
     if (this.exchange.response.write(bytes) || this.stalled) return;
     this.stalled = true;
     this.stopListening();
-    this.controller?.pause();
+    this.connection?.pause(this);
     this.exchange.response.once('drain', () => {
       this.stalled = false;
       if (this.settled) return;
-      if (this.silenceTimer) this.listen('resume');
-      this.controller?.resume();
+      if (this.isStream) this.listen('resume');
+      this.connection?.resume(this);
     });
   }
 
@@ -243,15 +259,14 @@ class AttemptHandler implements Dispatcher.DispatchHandler, Cuttable {
   }
 
   private abortUpstream(): void {
-    this.controller?.abort(new CallerGone());
+    this.connection?.abort(this);
   }
 
   private settle(result: AttemptResult): void {
     this.settled = true;
     if (result.kind === 'failed') this.options.replica.hearing.signs += 1;
     this.stopListening();
-    clearTimeout(this.totalTimer);
-    clearTimeout(this.silenceTimer);
+    sweep.delete(this);
     this.exchange.running = undefined;
     this.resolve(result);
   }

@@ -4,9 +4,9 @@ import type { InformerCache } from '../kube/index.ts';
 import { Fleet } from './fleet.ts';
 import { Identities } from './identity/identities.ts';
 import type { Peers } from './peers.ts';
-import { openPool } from './replica.ts';
 import { type Gateway, type ServeOptions, serve } from './serve.ts';
 import { type Counts, countRequests } from './stats.ts';
+import { ConnectionPool } from './upstream/pool.ts';
 import { watchCluster } from './watch.ts';
 
 /** What a gateway needs of its surroundings. */
@@ -34,7 +34,7 @@ export async function startGateway(options: GatewayOptions): Promise<ClusterGate
   const { cache, namespace, peers, random = Math.random, clock = systemClock, logger = silentLogger } = options;
   const onWedged = (model: string, replica: string) =>
     logger.warn({ model, replica }, 'a replica has sent nothing to several streams for too long: it is left alone and the controller told');
-  const fleet = new Fleet({ open: openPool, random, now: () => clock.now(), onWedged });
+  const fleet = new Fleet({ open: (origin) => new ConnectionPool(origin), random, now: () => clock.now(), onWedged });
   const identities = new Identities({ clock, logger });
   const unsubscribe = peers?.subscribe((rank) => fleet.setRank(rank));
   if (peers) fleet.setRank(peers.rank);

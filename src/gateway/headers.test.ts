@@ -21,27 +21,19 @@ test('a worker hears what it needs of the caller, and no credential', () => {
 test('a caller gets what the gateway says, then what the worker does of its answer', () => {
   const exchange = exchangeOf();
   exchange.answerHeaders.push('x-ratelimit-limit-requests', '5');
-  const worker = {
-    date: 'today',
-    server: 'uvicorn',
-    'x-request-id': 'other',
-    'set-cookie': ['a=b'],
-    'content-length': '2',
-    vary: ['a', 'b'],
-  };
+  const kept = ['date', 'today', 'server', 'uvicorn', 'x-request-id', 'other', 'set-cookie', 'a=b', 'content-length', '2'];
   const own = ['x-request-id', 'id', 'x-ratelimit-limit-requests', '5'];
-  expect(downstreamHeaders(exchange, { ...worker, 'x-absent': undefined })).toEqual([...own, 'vary', 'a', 'vary', 'b']);
+  expect(downstreamHeaders(exchange, [...kept, 'vary', 'a', 'vary', 'b'])).toEqual([...own, 'vary', 'a', 'vary', 'b']);
   expect(exchange.answerHeaders).toEqual(own.slice(2));
 });
 
 test.each([
-  [undefined, true],
   ['keep-alive', true],
   ['Keep-Alive', true],
   ['close', true],
   ['keep-alive, X-Hop', false],
   ['x-hop', false],
 ])('with `connection: %s` whether a header of that hop passes is %s', (connection, passes) => {
-  const names = downstreamHeaders(exchangeOf(), { connection, 'keep-alive': 'timeout=5', 'x-hop': '1' });
+  const names = downstreamHeaders(exchangeOf(), ['connection', connection, 'keep-alive', 'timeout=5', 'x-hop', '1']);
   expect(names).toEqual(['x-request-id', 'id', ...(passes ? ['x-hop', '1'] : [])]);
 });

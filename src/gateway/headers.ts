@@ -41,10 +41,7 @@ export function givenRequestId(headers: IncomingHttpHeaders): string | undefined
   return typeof id === 'string' && requestIdPattern.test(id) ? id : undefined;
 }
 
-/** Headers of a worker's answer by their names, in lower case. */
-type WorkerHeaders = Pick<IncomingHttpHeaders, 'connection'> & Readonly<Record<string, string | readonly string[] | undefined>>;
-
-/** Headers for the worker, as undici takes them: names and values in turn. */
+/** Headers for the worker: names and values in turn. */
 export function upstreamHeaders(exchange: Exchange): string[] {
   const { headers } = exchange.request;
   const list = [requestIdHeader, exchange.id];
@@ -59,21 +56,26 @@ export function upstreamHeaders(exchange: Exchange): string[] {
   return list;
 }
 
-/** Headers for the caller, as `writeHead` takes them: names and values in turn. */
-export function downstreamHeaders(exchange: Exchange, headers: WorkerHeaders): string[] {
+/** Headers for the caller, as `writeHead` takes them: names and values in turn, as are those of the worker, whose names are in lower case. */
+export function downstreamHeaders(exchange: Exchange, headers: readonly string[]): string[] {
   const list = [requestIdHeader, exchange.id, ...exchange.answerHeaders];
   const named = namedByConnection(headers);
-  for (const name of Object.keys(headers)) {
-    const value = headers[name];
-    if (value === undefined || keptBack.has(name) || named?.includes(name)) continue;
-    if (typeof value === 'string') list.push(name, value);
-    else for (const each of value) list.push(name, each);
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] ?? '';
+    if (keptBack.has(name) || named?.includes(name)) continue;
+    list.push(name, headers[index + 1] ?? '');
   }
   return list;
 }
 
 /** Headers that concern the connection to the worker alone, as it says itself; undefined when it names none. */
-function namedByConnection({ connection }: WorkerHeaders): readonly string[] | undefined {
-  // What nearly all say, and a header of this name stays behind anyway.
-  return connection === 'keep-alive' ? undefined : connection?.toLowerCase().split(/[\s,]+/);
+function namedByConnection(headers: readonly string[]): readonly string[] | undefined {
+  let named: string[] | undefined;
+  for (let index = 0; index < headers.length; index += 2) {
+    const value = headers[index + 1];
+    // `keep-alive` is what nearly all say, and a header of this name stays behind anyway.
+    if (headers[index] === 'connection' && value && value !== 'keep-alive')
+      named = [...(named ?? []), ...value.toLowerCase().split(/[\s,]+/)];
+  }
+  return named;
 }

@@ -1,31 +1,11 @@
-import { type Dispatcher, Pool } from 'undici';
 import { Hearing } from './hearing.ts';
 import { hashText } from './policies/hash.ts';
 import { type Health, healthy } from './policies/outliers.ts';
 import { after } from './timers.ts';
-
-/** What a forward needs of a connection pool: undici's dispatch. */
-export type Upstream = Pick<Dispatcher, 'dispatch'> & { close(): Promise<void> };
+import type { Upstream } from './upstream/pool.ts';
 
 /** Opens the connections to one replica. */
 export type OpenUpstream = (origin: string) => Upstream;
-
-/**
- * One undici pool for a replica. Connections are not bounded here, because the replica's slots bound them;
- * time limits are off, because the gateway keeps its own per request.
- */
-export const openPool: OpenUpstream = (origin) =>
-  new Pool(origin, {
-    connections: null,
-    pipelining: 1,
-    allowH2: false,
-    connectTimeout: 5_000,
-    // Less than the 5 s after which uvicorn, and so vLLM, closes a silent connection without having said so: a request must not meet the close.
-    keepAliveTimeout: 4_000,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect: { noDelay: true },
-  });
 
 /** A worker that the gateway may send to, and how much it has sent there. */
 export class Replica {

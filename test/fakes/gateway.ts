@@ -5,8 +5,8 @@ import { Fleet } from '../../src/gateway/fleet.ts';
 import { Identities } from '../../src/gateway/identity/identities.ts';
 import type { KeyIndex } from '../../src/gateway/identity/keys.ts';
 import type { ModelSpec, ServingLimits } from '../../src/gateway/ports.ts';
-import { openPool } from '../../src/gateway/replica.ts';
 import { type Gateway, type ServeOptions, serve } from '../../src/gateway/serve.ts';
+import { ConnectionPool } from '../../src/gateway/upstream/pool.ts';
 import { type Behaviour, type MockWorker, startMockWorker } from './mock-worker.ts';
 
 const limits: ServingLimits = {
@@ -47,7 +47,7 @@ type TestGatewayOptions = Partial<ServeOptions> & {
 /** Starts it; `await using` ends it with its workers. */
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const key = generateApiKey();
-  const fleet = new Fleet({ open: openPool, random: options.random ?? (() => 0.999), now: Date.now });
+  const fleet = new Fleet({ open: (origin) => new ConnectionPool(origin), random: options.random ?? (() => 0.999), now: Date.now });
   const identities = new Identities({ clock: systemClock, logger: silentLogger });
   const { keys } = identities;
   keys.set('acme', [{ name: 'first', hash: hashApiKey(key) }]);

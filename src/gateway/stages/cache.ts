@@ -36,7 +36,7 @@ export const cache: Stage = (exchange, { responseCache, clock }) => {
 function give(exchange: Exchange, { contentType, storedAt, body }: CachedAnswer, now: number): void {
   // The clock of the gateway that kept it may be ahead.
   const age = String(Math.max(0, Math.floor((now - storedAt) / 1000)));
-  const headers = { 'content-type': contentType, age, 'cache-control': 'no-cache' };
+  const headers = ['content-type', contentType, 'age', age, 'cache-control', 'no-cache'];
   exchange.response.writeHead(200, [...downstreamHeaders(exchange, headers), 'content-length', String(body.length)]).end(body);
   exchange.outcome = 200;
   exchange.answered = true;
