@@ -96,6 +96,16 @@ test('several requests go over one connection, in order', async () => {
   expect(answers.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(3);
 });
 
+test('a key that is taken away opens nothing more, also on a connection that has used it', async () => {
+  await using gateway = await startTestGateway();
+  const { socket, read } = open(gateway);
+  socket.write(head(gateway, `Content-Length: ${body.length}`) + body);
+  await once(socket, 'data');
+  gateway.keys.delete('acme');
+  socket.write(head(gateway, 'Connection: close', `Content-Length: ${body.length}`) + body);
+  expect(await read).toMatch(/^HTTP\/1\.1 200 [\s\S]*HTTP\/1\.1 401 /);
+});
+
 test.each([
   ['after a request', ''],
   ['after a second request that waits for its turn', 'second'],

@@ -23,3 +23,10 @@ test('is made once for a header that a connection brings again, and anew for ano
   expect(credentialIn('Bearer a', socket)).toEqual(first);
   expect(credentialIn('Bearer c', other)?.text).toBe('c');
 });
+
+test('is not kept when it is long', () => {
+  const [socket, header] = [new Socket(), `Bearer ${'x'.repeat(10_000)}`];
+  const first = credentialIn(header, socket);
+  expect(credentialIn(header, socket)).toEqual(first);
+  expect(credentialIn(header, socket)).not.toBe(first);
+});

@@ -7,6 +7,9 @@ export type Credential = { readonly text: string; readonly digest: string };
 /** The scheme is case-insensitive (RFC 9110 section 11.1); what is longer than any token is not worth hashing. */
 const bearer = /^Bearer +(\S{1,12000})$/i;
 
+/** Longer headers are not kept: whoever opens many connections could fill the memory with them. Usual tokens are shorter. */
+const maxKeptLength = 2_048;
+
 /** A connection brings the same header again and again. What it hashes to never changes; whose it is can, so that is not kept. */
 const lastOn = new WeakMap<Socket, { readonly header: string; readonly credential: Credential | undefined }>();
 
@@ -16,7 +19,7 @@ export function credentialIn(header: string, socket: Socket): Credential | undef
   if (last?.header === header) return last.credential;
   const text = bearer.exec(header)?.[1];
   const credential = text === undefined ? undefined : credentialOf(text);
-  lastOn.set(socket, { header, credential });
+  if (header.length <= maxKeptLength) lastOn.set(socket, { header, credential });
   return credential;
 }
 
