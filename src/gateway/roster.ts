@@ -3,7 +3,7 @@ export type Enrolled = { slot: number };
 
 /**
  * Objects that come and go with every request, in no order. V8 leaves the tables of a `Set` behind that is written all the time; they are
- * old, and keep what they name alive for the collections of young objects, which took a fifth of the gateway's time.
+ * old, and keep what they name alive for the collections of young objects, which took more than a tenth of the gateway's time.
  */
 export class Roster<T extends Enrolled> {
   private readonly list: T[] = [];
