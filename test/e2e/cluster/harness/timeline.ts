@@ -52,8 +52,8 @@ export class Timeline {
   /** What it was one after the other since an instant; with what it was then. */
   values(what: Followed, since = 0): readonly (number | string)[] {
     const all = this.moments.filter((moment) => moment.what === what);
-    const before = all.findLast(({ at }) => at < since);
-    return [...(before ? [before] : []), ...all.filter(({ at }) => at >= since)].map(({ value }) => value);
+    const before = all.findLast(({ at }) => at <= since);
+    return [...(before ? [before] : []), ...all.filter(({ at }) => at > since)].map(({ value }) => value);
   }
 
   /** When it first was this after an instant; undefined when it was not yet. */
