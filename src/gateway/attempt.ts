@@ -81,8 +81,7 @@ class AttemptHandler implements UpstreamHandler, Cuttable, Limited {
 
   onResponseStart(status: number, headers: AnswerHeaders): void {
     if (this.settled) return;
-    const refused =
-      headerIn(headers, drainingHeader) !== undefined ? 'left' : headerIn(headers, loadingHeader) !== undefined ? 'loading' : undefined;
+    const refused = sentAway(headers);
     if (refused) {
       this.settle({ kind: 'failed', failure: { kind: refused } });
       this.abortUpstream();
@@ -270,4 +269,10 @@ class AttemptHandler implements UpstreamHandler, Cuttable, Limited {
     this.exchange.running = undefined;
     this.resolve(result);
   }
+}
+
+/** Why a worker takes no request now, if it says so. */
+function sentAway(headers: AnswerHeaders): 'left' | 'loading' | undefined {
+  if (headerIn(headers, drainingHeader) !== undefined) return 'left';
+  return headerIn(headers, loadingHeader) === undefined ? undefined : 'loading';
 }
