@@ -19,12 +19,15 @@ export function deploymentReady(
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const deployments = cache.informer(modelDeployments);
   const replicas = cache.informer(pods);
+  let former: ModelDeployment | undefined;
   const look = () => {
     const deployment = deployments.store.get(refKey(ref));
+    former ??= deployment;
     if (!deployment?.status || deployment.status.observedGeneration !== deployment.metadata.generation) return;
+    const isFormer = former?.metadata.resourceVersion === deployment.metadata.resourceVersion;
     // After a restart the status may still be that of the former run: a ready replica is the proof.
     const stale = deployment.status.phase === 'Ready' && !replicas.store.list().some((pod) => isReplicaOf(pod, ref) && isReplicaReady(pod));
-    if (stale) return;
+    if (stale || (isFormer && isTriedAgain(deployment))) return;
     onProgress(progressOf(deployment));
     const verdict = verdictOf(deployment);
     if (verdict === 'ready') resolve();
@@ -38,6 +41,13 @@ export function deploymentReady(
     for (const stop of stopListening) stop();
     signal.removeEventListener('abort', onAbort);
   });
+}
+
+/** What failed in a former run is tried again in this one; only a spec that is refused stays refused. */
+function isTriedAgain({ status }: ModelDeployment): boolean {
+  return (
+    status?.phase === 'Failed' && status.conditions?.some(({ type, status: value }) => type === 'Accepted' && value === 'True') === true
+  );
 }
 
 function isReplicaOf(pod: Pod, ref: ObjectRef): boolean {

@@ -168,3 +168,10 @@ test('Ctrl-C stops everything and exits with 0', { timeout: 60_000 }, async () =
   expect(await local.end('SIGINT')).toMatchObject({ code: 0 });
   await allGone(workers);
 });
+
+test('the next start after Ctrl-C serves again', { timeout: 60_000 }, async () => {
+  await local.start('--apply', smollm2);
+  expect(local.output).not.toContain('Failed');
+  expect((await textOf(await chat(await local.openai(), 8))).length).toBeGreaterThan(0);
+  expect(await local.end('SIGINT')).toMatchObject({ code: 0 });
+});

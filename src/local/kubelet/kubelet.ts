@@ -14,7 +14,7 @@ import { PodWorker } from './pod-worker.ts';
 import { PortAllocator } from './ports.ts';
 import { apiReferences } from './references.ts';
 import { kubeletBackoff, type RestartBackoff } from './restarts.ts';
-import { awaitsScheduling } from './schedule.ts';
+import { awaitsScheduling, type NodeOffer } from './schedule.ts';
 
 export type ProcessKubeletOptions = {
   readonly client: KubeClient;
@@ -57,6 +57,7 @@ export class ProcessKubelet implements LogSource {
   private readonly informer: Informer<Pod>;
   private readonly recorder: EventSink;
   private readonly ports: PortAllocator;
+  private offer: NodeOffer | undefined;
   private readonly workers = new Map<string, { worker: PodWorker; done: Promise<void> }>();
 
   constructor(options: ProcessKubeletOptions) {
@@ -68,11 +69,12 @@ export class ProcessKubelet implements LogSource {
   }
 
   /**
-   * Takes back what a former kubelet said of its pods: none of their processes lives, so none is ready.
-   * To be called before anybody else looks, else they would rely on replicas that are gone.
+   * Takes back what a former kubelet said: the node is there again, and of its pods no process lives, so none is ready.
+   * To be called before anybody else looks, else they would rely on replicas that are gone, or give up a node that is not.
    */
   async recover(signal: AbortSignal): Promise<void> {
     const { client, clock, nodeName } = this.options;
+    await this.registration(await this.machine()).register(signal);
     const { items } = await client.list(pods, { fieldSelector: `spec.nodeName=${nodeName}` }, { signal });
     const unready = { status: 'False', reason: 'KubeletRestarted', lastTransitionTime: timestamp(clock.now()) };
     for (const { metadata, status } of items) {
@@ -86,12 +88,11 @@ export class ProcessKubelet implements LogSource {
   /** Runs until `signal` aborts, then ends all containers and resolves; their objects stay for the next run. Rejects when it cannot begin. */
   async run(signal: AbortSignal): Promise<void> {
     const { client, clock, logger, nodeName, amongOthers } = this.options;
-    await mkdir(this.podsFolder, { recursive: true, mode: 0o700 });
+    const offer = await this.machine();
     await reapLeftovers(this.podsFolder, { clock, logger });
     const guardian = new Guardian(logger);
     try {
-      const offer = await machineOffer(nodeName, this.podsFolder);
-      const node = new NodeRegistration({ client, name: nodeName, offer, heartbeatMs: amongOthers?.heartbeatMs, clock, logger });
+      const node = this.registration(offer);
       await node.register(signal);
       await this.informer.synced(signal);
       await this.removeForgotten();
@@ -114,6 +115,17 @@ export class ProcessKubelet implements LogSource {
     } finally {
       await guardian.close();
     }
+  }
+
+  private async machine(): Promise<NodeOffer> {
+    await mkdir(this.podsFolder, { recursive: true, mode: 0o700 });
+    this.offer ??= await machineOffer(this.options.nodeName, this.podsFolder);
+    return this.offer;
+  }
+
+  private registration(offer: NodeOffer): NodeRegistration {
+    const { client, clock, logger, nodeName, amongOthers } = this.options;
+    return new NodeRegistration({ client, name: nodeName, offer, heartbeatMs: amongOthers?.heartbeatMs, clock, logger });
   }
 
   async open(ref: LogRef, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
