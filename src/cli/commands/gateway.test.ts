@@ -282,6 +282,8 @@ test.skipIf(noRedis !== undefined)(
     const { child, url, output } = start('--port', '0', ...flags);
     const origin = await url();
     await eventually(async () => (await fetch(`${origin}/readyz`)).status === 200);
+    const metrics = async () => (await fetch(/"metrics":"([^"]+)"/.exec(output())?.[1] ?? '')).text();
+    await eventually(async () => expect(await metrics()).toContain('\nmodelfleet_gateway_limits_shared 1\n'));
     const ask = async () => {
       const body = JSON.stringify({ model: 'm', temperature: 0 });
       const answer = await fetch(`${origin}/v1/chat/completions`, { method: 'POST', headers: { authorization: 'Bearer mf-k' }, body });
