@@ -117,7 +117,7 @@ export class Connection {
       const taken = reader.take(arrivals.subarray(0, length), handler);
       if (reader.done) this.finish(handler, reader.keepAlive && taken === length);
     } catch (error) {
-      this.fail(error instanceof Error ? error : new Error(String(error)));
+      this.fail(asError(error));
     }
     return true;
   }
@@ -136,7 +136,11 @@ export class Connection {
       if (this.socket.isPaused()) this.socket.resume();
       this.options.onIdle(this);
     } else this.socket.destroy();
-    handler.onResponseEnd();
+    try {
+      handler.onResponseEnd();
+    } catch (error) {
+      handler.onResponseError(asError(error)); // else nobody would answer its caller
+    }
   }
 
   private fail(cause: Error): void {
@@ -146,4 +150,8 @@ export class Connection {
     this.socket.destroy();
     handler?.onResponseError(cause);
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

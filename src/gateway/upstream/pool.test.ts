@@ -187,6 +187,19 @@ test('closes what has been idle for three seconds', async () => {
   await eventually(() => worker.sockets[0]?.destroyed === true);
 });
 
+test.for(['onResponseStart', 'onResponseData', 'onResponseEnd'] as const)('who fails at %s hears of his own error', async (moment) => {
+  const fault = new Error('the answer cannot be told');
+  for (const text of [answer, 'HTTP/1.1 200 OK\r\n\r\nok']) {
+    const worker = await RawWorker.start((_, socket) => (text === answer ? socket.write(text) : socket.end(text)));
+    const listener = new Listener();
+    listener[moment] = () => {
+      throw fault;
+    };
+    openPool(worker.origin).dispatch(request, listener);
+    expect((await ended(listener)).outcome).toBe(fault);
+  }
+});
+
 test('a worker that cannot be reached is an error before the request begins', async () => {
   const worker = await RawWorker.start();
   const { origin } = worker;
