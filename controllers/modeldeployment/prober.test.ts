@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { AgentStatus } from '../../src/core/agent-contract.ts';
 import { FakeClock } from '../../src/core/fake-clock.ts';
 import { eventually } from '../../src/kube/testing/eventually.fake.ts';
 import { WorkerReports } from '../demand/worker-reports.ts';
@@ -23,58 +24,56 @@ function start(fetchStatus: FetchStatus, requestDrain?: RequestDrain) {
   return { clock, news, prober };
 }
 
+/** The same with an agent that answers what `status` says, and counts how often it was asked. */
+function startAgent(status: () => AgentStatus) {
+  let asked = 0;
+  const started = start(async () => {
+    asked += 1;
+    return status();
+  });
+  return { ...started, asked: () => asked };
+}
+
 test('hears of a failure that was over before it was asked again, but not of one from before its first answer', async () => {
   const lastFailure = (at: string) => ({ reason: 'EngineCrashed', message: 'It was ended by SIGKILL.', at });
   let status = agent({ lastFailure: lastFailure('2026-01-01T00:00:00.000Z') });
-  let asked = 0;
-  const { clock, news, prober } = start(async () => {
-    asked += 1;
-    return status;
-  });
+  const { clock, news, prober, asked } = startAgent(() => status);
   prober.track(target('a'));
-  await eventually(() => asked === 1 && clock.sleeping === 1);
+  await eventually(() => asked() === 1 && clock.sleeping === 1);
   expect(prober.latest('a')?.mishap).toBeUndefined();
   status = agent({ lastFailure: lastFailure('2026-01-01T00:00:07.000Z') });
   for (const round of [2, 3]) {
     await clock.advance(1_000);
-    await eventually(() => asked === round && clock.sleeping === 1);
+    await eventually(() => asked() === round && clock.sleeping === 1);
     expect(prober.latest('a')?.mishap).toMatchObject({ reason: 'EngineCrashed', message: 'It was ended by SIGKILL.' });
     expect(news).toHaveLength(2);
   }
 });
 
 test('asks each second while a replica loads, each ten seconds after, together with the others', async () => {
-  let asked = 0;
   let status = agent();
-  const { clock, prober } = start(async () => {
-    asked += 1;
-    return status;
-  });
+  const { clock, prober, asked } = startAgent(() => status);
   prober.track(target('a'));
-  await eventually(() => asked === 1 && clock.sleeping === 1);
+  await eventually(() => asked() === 1 && clock.sleeping === 1);
   await clock.advance(1_000);
-  await eventually(() => asked === 2 && clock.sleeping === 1);
+  await eventually(() => asked() === 2 && clock.sleeping === 1);
   status = agent({ phase: 'Ready', percent: 100 });
   await clock.advance(1_000);
-  await eventually(() => asked === 3 && clock.sleeping === 1);
+  await eventually(() => asked() === 3 && clock.sleeping === 1);
   await clock.advance(7_999);
-  expect(asked).toBe(3);
+  expect(asked()).toBe(3);
   await clock.advance(1);
-  await eventually(() => asked === 4);
+  await eventually(() => asked() === 4);
 });
 
 test('tells the owner when there is news, and only then', async () => {
   let status = agent();
-  let asked = 0;
-  const { clock, news, prober } = start(async () => {
-    asked += 1;
-    return status;
-  });
+  const { clock, news, prober, asked } = startAgent(() => status);
   prober.track(target('a'));
-  await eventually(() => asked === 1 && clock.sleeping === 1);
+  await eventually(() => asked() === 1 && clock.sleeping === 1);
   expect(news).toEqual(['models/a']);
   await clock.advance(1_000);
-  await eventually(() => asked === 2 && clock.sleeping === 1);
+  await eventually(() => asked() === 2 && clock.sleeping === 1);
   expect(news).toHaveLength(1);
   status = agent({ percent: 51, bytesDone: 51 });
   await clock.advance(1_000);
